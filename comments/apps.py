@@ -1,0 +1,10 @@
+"""The comment system's entry in ``INSTALLED_APPS``."""
+
+from django.apps import AppConfig
+
+
+class CommentsConfig(AppConfig):
+    """Threads of numbered comments: any Django project can install this app."""
+
+    name = "comments"
+    default_auto_field = "django.db.models.BigAutoField"

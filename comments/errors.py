@@ -1,0 +1,273 @@
+"""Every refusal of the product, a class with a stable code.
+
+Actions and rules raise these; doors (API, views, admin, commands) translate them. A client
+decides by ``code``, never by the English of ``title`` or ``detail``. Each code is explained at
+``/problems/<code>/``, from the docstring of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field: ``pointer`` is a JSON pointer such as ``#/author/name``."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Refusal(Exception):
+    """Something was asked for that is not allowed or not possible; nothing was changed."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "The request was refused."
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.extra = extra
+        """Further members of the problem document, such as ``version`` or ``retry_after``."""
+
+
+class NotFound(Refusal):
+    """There is nothing at this address, or nothing that you may see."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found."
+
+
+class ThreadUnknown(NotFound):
+    """No thread has this key or belongs to this page. Reading never creates a thread."""
+
+    code = "thread_unknown"
+    title = "There is no such thread."
+
+
+class ThreadClosed(Refusal):
+    """The thread is closed or archived: it can be read, but takes no comments, edits or votes."""
+
+    code = "thread_closed"
+    status = 409
+    title = "This thread is closed."
+
+
+class ParentNotFound(Refusal):
+    """The comment that this one would answer does not exist in this thread."""
+
+    code = "parent_not_found"
+    status = 422
+    title = "The comment you reply to is not in this thread."
+
+
+class ParentNotPublished(Refusal):
+    """The comment that this one would answer cannot be read (any more), so it takes no reply."""
+
+    code = "parent_not_published"
+    status = 409
+    title = "The comment you reply to is not published."
+
+
+class DepthExceeded(Refusal):
+    """The reply would stand deeper than the site allows, and the site refuses such replies.
+
+    By default a deeper reply is stored under the deepest allowed ancestor instead.
+    """
+
+    code = "depth_exceeded"
+    status = 409
+    title = "Replies are nested too deeply here."
+
+
+class AuthRequired(Refusal):
+    """The request needs a token or a session, and carried none that is valid."""
+
+    code = "auth_required"
+    status = 401
+    title = "Sign in, or send a valid token."
+
+
+class Forbidden(Refusal):
+    """You are known, and you may not do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "You may not do this."
+
+
+class Sanctioned(Forbidden):
+    """A moderator has limited what this participant may do for now."""
+
+    code = "sanctioned"
+    title = "You may not write here at the moment."
+
+
+class ValidationFailed(Refusal):
+    """Fields are missing, unknown, of the wrong type, too long or otherwise not acceptable.
+
+    ``errors`` names each field by a JSON pointer, with a code and a sentence.
+    """
+
+    code = "validation_failed"
+    status = 422
+    title = "Some fields are not acceptable."
+
+    def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
+        super().__init__(detail or " ".join(error.detail for error in errors))
+        self.errors = tuple(errors)
+
+
+class Malformed(Refusal):
+    """The body is not JSON in UTF-8, or is nested too deeply."""
+
+    code = "malformed"
+    title = "The request cannot be read."
+
+
+class UnsupportedMediaType(Refusal):
+    """The body has a media type other than ``application/json``."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Send application/json."
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not know this method; the ``Allow`` header lists those it knows."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "This address does not take that method."
+
+
+class NotAcceptable(Refusal):
+    """The ``Accept`` header asks for something other than JSON."""
+
+    code = "not_acceptable"
+    status = 406
+    title = "This address answers in JSON only."
+
+
+class TooLarge(Refusal):
+    """The body is larger than this installation takes."""
+
+    code = "too_large"
+    status = 413
+    title = "The request is too large."
+
+
+class DuplicateComment(Refusal):
+    """The same person has just sent the same text under the same parent of this thread."""
+
+    code = "duplicate_comment"
+    status = 409
+    title = "You have already said that."
+
+
+class IdempotencyConflict(Refusal):
+    """The ``Idempotency-Key`` was used before, for a request that was not this one."""
+
+    code = "idempotency_conflict"
+    status = 409
+    title = "This Idempotency-Key belongs to another request."
+
+
+class RateLimited(Refusal):
+    """Too many requests of this kind in a short time; ``Retry-After`` says the seconds to wait."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests; wait a little."
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(f"Try again in {retry_after_seconds} s.")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class EditWindowExpired(Refusal):
+    """A comment can be changed by its author for a short time, and until somebody has replied."""
+
+    code = "edit_window_expired"
+    status = 409
+    title = "This comment can no longer be changed by its author."
+
+
+class PreconditionRequired(Refusal):
+    """A change must name the version it was made for: send ``If-Match`` with the comment's ETag."""
+
+    code = "precondition_required"
+    status = 428
+    title = "Send If-Match with the version you have seen."
+
+
+class StaleVersion(Refusal):
+    """The comment has changed since you read it; read it again and decide anew."""
+
+    code = "stale_version"
+    status = 412
+    title = "The comment has changed meanwhile."
+
+
+class AlreadyDecided(Refusal):
+    """Somebody else has already decided about this comment."""
+
+    code = "already_decided"
+    status = 409
+    title = "Somebody else has already decided."
+
+
+class LeaseLost(Refusal):
+    """The work was handed to somebody else because the lease ran out."""
+
+    code = "lease_lost"
+    status = 409
+    title = "The lease has run out."
+
+
+class VoteOnOwn(Refusal):
+    """Nobody votes on a comment of their own."""
+
+    code = "vote_on_own"
+    status = 403
+    title = "You cannot vote on your own comment."
+
+
+class CursorInvalid(Refusal):
+    """The cursor was not made by this installation, or was made for another list."""
+
+    code = "cursor_invalid"
+    title = "The cursor is not valid."
+
+
+class ServerError(Refusal):
+    """The fault is ours. It has been logged; trying again later may help."""
+
+    code = "server_error"
+    status = 500
+    title = "Something went wrong on our side."
+
+
+class Unavailable(Refusal):
+    """The store is busy or cannot be reached; try again after ``Retry-After`` seconds."""
+
+    code = "unavailable"
+    status = 503
+    title = "The service is busy; try again shortly."
+
+
+def refusals() -> Iterator[type[Refusal]]:
+    """Every class of refusal, each once, in the order of this file."""
+    waiting: list[type[Refusal]] = [Refusal]
+    found: list[type[Refusal]] = []
+    while waiting:
+        kind = waiting.pop(0)
+        for child in kind.__subclasses__():
+            found.append(child)
+            waiting.append(child)
+    return iter(sorted(found, key=lambda kind: kind.__dict__["code"]))
