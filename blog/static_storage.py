@@ -1,0 +1,11 @@
+"""Static files under names that carry a hash of their content, so browsers may keep them."""
+
+from __future__ import annotations
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+    """Falls back to the plain name while ``collectstatic`` has not run, as in tests."""
+
+    manifest_strict = False
