@@ -1,0 +1,311 @@
+"""Comments as readers get them: rows joined with their mentions, references and replies.
+
+``items_from`` takes rows of ``ROW`` and needs three queries however many there are: mentions with
+the latest comment of whoever they name, references from these comments, references to them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from comments.errors import NotFound
+from comments.models import Comment, Mention, Reference, Status, Thread
+from comments.queries.threads import ThreadHead
+from comments.rules.threading import numbers_in
+
+REFERENCES_SHOWN = 2_000
+"""At most this many back-links are listed in one answer; a page shows 100 comments."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMention:
+    """A mention; ``number`` is the latest comment of whoever is meant, if he can be told."""
+
+    text: str
+    start: int
+    end: int
+    number: int | None
+
+
+@dataclass(slots=True)
+class Item:
+    """One comment, or the tombstone of one, as a reader may see it."""
+
+    id: int
+    number: int | None
+    thread_key: str
+    page: str
+    parent: int | None
+    root: int | None
+    depth: int
+    status: str
+    tombstone: str | None
+    """``author``, ``moderator`` or ``erasure``; ``None`` for a comment that can be read."""
+    replies_policy: str
+    author_id: int | None
+    author_name: str
+    author_url: str
+    badges: list[str]
+    html: str
+    written_at: datetime | None
+    published_at: datetime | None
+    edited_at: datetime | None
+    edits: int
+    votes_up: int
+    votes_down: int
+    direct_count: int
+    total_count: int
+    version: int
+    created_at: datetime
+    path: bytes
+    position: int
+    """Among its siblings, from 0; a held comment has none and carries 0."""
+    mentions: list[ItemMention] = field(default_factory=list)
+    refers_to: list[int] = field(default_factory=list)
+    referred_from: list[int] = field(default_factory=list)
+    children: list[Item] = field(default_factory=list)
+    shown: int = 0
+    """How many of the ``total_count`` visible replies are in the same answer."""
+    more_after: int | None = None
+    """Position of the last direct reply shown, if further ones were cut; -1 if none is shown."""
+
+    @property
+    def state(self) -> str:
+        """Returns the state for those who may see it; readers know ``published`` alone."""
+        return Status.PUBLISHED if self.status == Status.APPROVED else self.status
+
+
+ROW = (
+    "id",
+    "number",
+    "reply_to__number",
+    "root_number",
+    "depth",
+    "status",
+    "visible",
+    "deleted_at",
+    "erased_at",
+    "replies_policy",
+    "author_id",
+    "author_name",
+    "author_url",
+    "badges",
+    "html",
+    "written_at",
+    "published_at",
+    "edited_at",
+    "edits",
+    "votes_up",
+    "votes_down",
+    "direct_count",
+    "total_count",
+    "version",
+    "created_at",
+    "path",
+    "position",
+)
+"""The columns that ``items_from`` reads."""
+
+Row = dict[str, Any]
+
+
+def rows_of(comments: QuerySet[Comment]) -> QuerySet[Comment, Row]:
+    """Returns the rows of ``comments`` in the shape that ``items_from`` takes."""
+    rows: QuerySet[Comment, Row] = comments.values(*ROW)
+    return rows
+
+
+def reachable_in(thread_id: int) -> QuerySet[Comment]:
+    """Returns what a reader can reach in a thread: visible comments, tombstones that stand."""
+    return Comment.objects.filter(thread_id=thread_id, reachable=True)
+
+
+def items_from(rows: Iterable[Row], *, head: ThreadHead, own: bool = False) -> list[Item]:
+    """Returns one item for each row, in their order: three queries.
+
+    Args:
+        rows: of ``rows_of``, all of the thread ``head``.
+        own: the reader may see these comments though readers may not (their author, a
+            moderator): what is not visible comes with its text instead of as a tombstone.
+    """
+    items = [_item(row, head=head, own=own) for row in rows]
+    readable = {item.id: item for item in items if item.tombstone is None}
+    numbered = {item.number: item for item in items if item.number is not None}
+    if readable:
+        _add_mentions(readable, thread_id=head.id)
+        _add_references(readable)
+    if numbered:
+        _add_referrers(numbered, thread_id=head.id)
+    return items
+
+
+def _item(row: Row, *, head: ThreadHead, own: bool) -> Item:
+    path = bytes(row["path"]) if row["path"] is not None else b""
+    numbers = numbers_in(path)
+    item = Item(
+        id=row["id"],
+        number=row["number"],
+        thread_key=head.key,
+        page=head.page,
+        parent=row["reply_to__number"],
+        root=numbers[0] if numbers else None,
+        depth=row["depth"],
+        status=row["status"],
+        tombstone=None,
+        replies_policy=row["replies_policy"],
+        author_id=row["author_id"],
+        author_name=row["author_name"],
+        author_url=row["author_url"],
+        badges=row["badges"],
+        html=row["html"],
+        written_at=row["written_at"],
+        published_at=row["published_at"],
+        edited_at=row["edited_at"],
+        edits=row["edits"],
+        votes_up=row["votes_up"],
+        votes_down=row["votes_down"],
+        direct_count=row["direct_count"],
+        total_count=row["total_count"],
+        version=row["version"],
+        created_at=row["created_at"],
+        path=path,
+        position=row["position"] or 0,
+    )
+    gone = row["deleted_at"] is not None or row["erased_at"] is not None
+    if row["visible"] or (own and not gone):
+        return item
+    item.tombstone = (
+        "erasure" if row["erased_at"] else "author" if row["deleted_at"] else "moderator"
+    )
+    item.status = Status.PUBLISHED
+    item.author_id = None
+    item.author_name = item.author_url = item.html = ""
+    item.badges = []
+    item.written_at = item.published_at = item.edited_at = None
+    item.edits = item.votes_up = item.votes_down = 0
+    return item
+
+
+def _add_mentions(items: dict[int, Item], *, thread_id: int) -> None:
+    latest = (
+        Comment.objects.filter(
+            thread_id=thread_id, author_id=OuterRef("participant_id"), visible=True
+        )
+        .order_by("-number")
+        .values("number")[:1]
+    )
+    rows = (
+        Mention.objects.filter(comment_id__in=items)
+        .annotate(latest=Subquery(latest))
+        .order_by("comment_id", "start")
+        .values_list("comment_id", "text", "start", "end", "latest")
+    )
+    for comment_id, text, start, end, number in rows:
+        items[comment_id].mentions.append(ItemMention(text, start, end, number))
+
+
+def _add_references(items: dict[int, Item]) -> None:
+    rows = (
+        Reference.objects.filter(comment_id__in=items, linked=True)
+        .order_by("comment_id", "start")
+        .values_list("comment_id", "number")
+    )
+    for comment_id, number in rows:
+        refers_to = items[comment_id].refers_to
+        if number not in refers_to:
+            refers_to.append(number)
+
+
+def _add_referrers(items: dict[int, Item], *, thread_id: int) -> None:
+    rows = (
+        Reference.objects.filter(
+            thread_id=thread_id, number__in=items, linked=True, comment__visible=True
+        )
+        .order_by("comment__number")
+        .values_list("number", "comment__number")
+        .distinct()[:REFERENCES_SHOWN]
+    )
+    for number, referrer in rows:
+        if referrer is not None:
+            items[number].referred_from.append(referrer)
+
+
+def tree_from(items: Sequence[Item], *, roots: int | None = None) -> list[Item]:
+    """Returns the items that stand at the top, each with its ``children``, holes marked.
+
+    Args:
+        items: each after the one it stands below, siblings in order.
+        roots: depth of the top; ``None`` takes that of the first item.
+    """
+    if not items:
+        return []
+    top_depth = items[0].depth if roots is None else roots
+    by_path: dict[bytes, Item] = {item.path: item for item in items}
+    top: list[Item] = []
+    for item in items:
+        if item.depth == top_depth:
+            top.append(item)
+        else:
+            by_path[item.path[:-4]].children.append(item)
+    for item in reversed(items):
+        item.shown = sum(child.shown + (child.tombstone is None) for child in item.children)
+        mark_hole(item)
+    return top
+
+
+def mark_hole(item: Item) -> None:
+    """Sets ``more_after`` where replies of ``item`` itself are missing from ``children``.
+
+    A reply that is shown answers for what is cut below it; so the hole of ``item`` is what no
+    child accounts for.
+    """
+    accounted = sum(child.total_count + (child.tombstone is None) for child in item.children)
+    if accounted < item.total_count:
+        item.more_after = item.children[-1].position if item.children else -1
+
+
+def count_shown(items: Sequence[Item]) -> None:
+    """Sets ``shown`` of each item of a flat page to the visible replies below it on that page."""
+    by_path: dict[bytes, Item] = {item.path: item for item in items}
+    below: dict[bytes, int] = defaultdict(int)
+    for item in items:
+        if item.tombstone is None:
+            for end in range(4, len(item.path), 4):
+                below[item.path[:end]] += 1
+    for path, shown in below.items():
+        if path in by_path:
+            by_path[path].shown = shown
+
+
+def comment_by_number(*, head: ThreadHead, number: int) -> Item:
+    """Returns one comment of a thread, as readers see it.
+
+    Raises:
+        NotFound: nobody can reach a comment of this number.
+    """
+    row = rows_of(reachable_in(head.id).filter(number=number)).first()
+    if row is None:
+        raise NotFound("There is no such comment.")
+    item = items_from([row], head=head)[0]
+    mark_hole(item)
+    return item
+
+
+def head_of(comment: Comment) -> ThreadHead:
+    """Returns the head of a comment's thread, from the loaded thread."""
+    thread: Thread = comment.thread
+    return ThreadHead(**{name: getattr(thread, name) for name in ThreadHead.__dataclass_fields__})
+
+
+def item_of(comment: Comment, *, own: bool) -> Item:
+    """Returns a comment as an item; ``own`` shows its text to its author or a moderator."""
+    rows = rows_of(Comment.objects.filter(pk=comment.pk))
+    item = items_from(rows, head=head_of(comment), own=own)[0]
+    mark_hole(item)
+    return item

@@ -1,0 +1,387 @@
+"""Pages of a thread, each at a cost that depends on what it shows and not on what is stored.
+
+Three orders of the roots, one keyset each:
+
+``oldest``  path upwards (reading order), or number upwards where only roots are listed.
+``newest``  number of the root downwards, then path upwards.
+``best``    score downwards. Votes move comments while somebody reads, so a keyset over the score
+            would skip and repeat. The cursor therefore names the roots already shown; past
+            ``BEST_ROOTS`` the rest follows in order of number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db.models import Q, QuerySet
+
+from comments.errors import CursorInvalid, NotFound
+from comments.models import Comment
+from comments.queries.comments import (
+    Item,
+    Row,
+    count_shown,
+    items_from,
+    mark_hole,
+    reachable_in,
+    rows_of,
+    tree_from,
+)
+from comments.queries.cursors import read_cursor, write_cursor
+from comments.queries.threads import ThreadHead
+from comments.rules.threading import end_of_subtree, numbers_in
+
+BEST_ROOTS = 300
+"""How many roots are put in order of score before the rest follows in order of number."""
+MAX_NODES = 500
+"""The most comments in one answer of a tree."""
+
+Position = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What kind of list is asked for."""
+
+    shape: Literal["flat", "tree"] = "flat"
+    sort: Literal["oldest", "newest", "best"] = "oldest"
+    limit: int = 50
+    depth: int = 3
+    per_parent: int = 3
+    since_number: int | None = None
+
+    def key(self) -> str:
+        """Returns a text that differs wherever the answer could differ."""
+        return "|".join(str(getattr(self, name)) for name in self.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class Page:
+    """Some items of a list, and the cursors of its neighbours."""
+
+    items: list[Item]
+    next: str | None
+    prev: str | None
+
+
+def list_comments(*, head: ThreadHead, shape: Shape, cursor: str | None) -> Page:
+    """Returns a page of a thread. Paging to the end gives each comment that was visible
+    throughout exactly once, whatever is posted or voted meanwhile.
+
+    Raises:
+        CursorInvalid: the cursor is forged, or belongs to another list.
+    """
+    binding = list_binding(head, shape)
+    at = read_cursor(cursor, binding=binding) if cursor else None
+    base = reachable_in(head.id)
+    if shape.since_number is not None:
+        base = base.filter(number__gt=shape.since_number)
+    arrivals = shape.shape == "flat" and shape.since_number is not None
+    by_number = shape.shape == "tree" or arrivals
+    if shape.shape == "tree":
+        base = base.filter(depth=0)
+    try:
+        if shape.sort == "best" and not arrivals:
+            rows, after, before = _best(base, at, shape=shape, flat=shape.shape == "flat")
+        elif by_number:
+            rows, after, before = _by_number(base, at, shape=shape)
+        else:
+            rows, after, before = _in_reading_order(base, at, shape=shape)
+    except (ValueError, TypeError, IndexError):
+        raise CursorInvalid() from None
+    if shape.shape == "tree":
+        items = _grow(rows, head=head, shape=shape)
+    else:
+        items = items_from(rows, head=head)
+        count_shown(items)
+    return Page(
+        items,
+        next=write_cursor(after, binding=binding) if after is not None else None,
+        prev=write_cursor(before, binding=binding) if before is not None else None,
+    )
+
+
+def list_binding(head: ThreadHead, shape: Shape) -> str:
+    """Returns what a cursor into a list is bound to."""
+    return f"list|{head.id}|{shape.shape}|{shape.sort}|{shape.since_number}"
+
+
+def cursor_to(*, head: ThreadHead, number: int, limit: int) -> str | None:
+    """Returns the cursor of a page in reading order that holds a comment: two queries.
+
+    ``None`` stands for the first page; any other begins half a page before the comment.
+
+    Raises:
+        NotFound: nobody can reach a comment of this number.
+    """
+    base = reachable_in(head.id)
+    found = base.filter(number=number).values_list("path", flat=True).first()
+    if found is None:
+        raise NotFound("There is no such comment.")
+    rows = base.filter(path__lt=bytes(found)).order_by("-path").values_list("path", flat=True)
+    above = [bytes(row or b"") for row in rows[:limit]]
+    if len(above) < limit:
+        return None
+    return write_cursor(["n", above[limit // 2].hex()], binding=list_binding(head, Shape()))
+
+
+def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | None) -> Page:
+    """Returns a page of one branch: the direct replies of a comment, each with what is below it.
+
+    Raises:
+        NotFound: nobody can reach a comment of this number.
+        CursorInvalid: the cursor is forged, or belongs to another branch.
+    """
+    parent_id = reachable_in(head.id).filter(number=number).values_list("id", flat=True).first()
+    if parent_id is None:
+        raise NotFound("There is no such comment.")
+    binding = f"replies|{parent_id}"
+    at = read_cursor(cursor, binding=binding) if cursor else [-1]
+    if len(at) != 1 or not isinstance(at[0], int):
+        raise CursorInvalid()
+    children = (
+        Comment.objects.filter(parent_id=parent_id, position__gt=at[0], reachable=True)
+    ).order_by("position")
+    rows = list(rows_of(children)[: shape.limit + 1])
+    page, more = rows[: shape.limit], len(rows) > shape.limit
+    items = _grow(page, head=head, shape=shape)
+    after = write_cursor([page[-1]["position"]], binding=binding) if more else None
+    return Page(items, next=after, prev=None)
+
+
+def replies_cursor(item: Item) -> str | None:
+    """Returns the cursor of the first reply of ``item`` that was cut, if one was."""
+    if item.more_after is None:
+        return None
+    return write_cursor([item.more_after], binding=f"replies|{item.id}")
+
+
+@dataclass(slots=True)
+class Context:
+    """What a permalink shows."""
+
+    ancestors: list[Item]
+    comment: Item
+
+
+def context_of(*, head: ThreadHead, number: int, shape: Shape) -> Context:
+    """Returns a comment with its ancestors, root first, and its first replies.
+
+    Raises:
+        NotFound: nobody can reach a comment of this number.
+    """
+    reachable = reachable_in(head.id)
+    row = rows_of(reachable.filter(number=number)).first()
+    if row is None:
+        raise NotFound("There is no such comment.")
+    above = numbers_in(bytes(row["path"]))[:-1]
+    ancestors = list(rows_of(reachable.filter(number__in=above)).order_by("depth"))
+    levels = _levels([row], shape=shape)
+    items = items_from([*ancestors, *(row for level in levels for row in level)], head=head)
+    chain, below = items[: len(ancestors)], items[len(ancestors) :]
+    for item in chain:
+        mark_hole(item)
+    return Context(chain, tree_from(below)[0])
+
+
+# --- orders -----------------------------------------------------------------------------------
+
+Found = tuple[list[Row], Position | None, Position | None]
+"""Rows of a page, position after it, position before it."""
+
+
+def _cut(rows: list[Row], limit: int, *, backwards: bool) -> tuple[list[Row], bool]:
+    """Returns the rows in order of reading, and whether there were more than ``limit``."""
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return (rows[::-1] if backwards else rows), more
+
+
+def _neighbours(
+    rows: list[Row], *, at: Position | None, more: bool, key: Any
+) -> tuple[Position | None, Position | None]:
+    """Returns the positions after and before a page: ``["n" | "p", *key of the outermost row]``."""
+    if not rows:
+        return None, None
+    backwards = at is not None and at[0] == "p"
+    has_next = True if backwards else more
+    has_prev = more if backwards else at is not None
+    return (
+        ["n", *key(rows[-1])] if has_next else None,
+        ["p", *key(rows[0])] if has_prev else None,
+    )
+
+
+def _by_number(base: QuerySet[Comment], at: Position | None, *, shape: Shape) -> Found:
+    """Roots, or arrivals since a number: by number, which sorts parents before replies too."""
+    downwards = shape.sort == "newest"
+    backwards = at is not None and at[0] == "p"
+    if at is not None:
+        below = downwards != backwards
+        base = base.filter(number__lt=int(at[1])) if below else base.filter(number__gt=int(at[1]))
+    order = "-number" if downwards != backwards else "number"
+    rows = list(rows_of(base.order_by(order))[: shape.limit + 1])
+    rows, more = _cut(rows, shape.limit, backwards=backwards)
+    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [row["number"]])
+    return rows, after, before
+
+
+def _in_reading_order(base: QuerySet[Comment], at: Position | None, *, shape: Shape) -> Found:
+    backwards = at is not None and at[0] == "p"
+    wanted = shape.limit + 1
+    if shape.sort == "oldest":
+        if at is not None:
+            path = bytes.fromhex(at[1])
+            base = base.filter(path__lt=path) if backwards else base.filter(path__gt=path)
+        rows = list(rows_of(base.order_by("-path" if backwards else "path"))[:wanted])
+    else:
+        rows = []
+        if at is not None:
+            # The rest of the root that the last page ended in, then the roots beyond it: two
+            # range scans of one index, where a condition with OR would walk the whole thread.
+            path = bytes.fromhex(at[1])
+            root = numbers_in(path)[0]
+            same = base.filter(root_number=root)
+            same = same.filter(path__lt=path) if backwards else same.filter(path__gt=path)
+            rows = list(rows_of(same.order_by("-path" if backwards else "path"))[:wanted])
+            beyond = Q(root_number__gt=root) if backwards else Q(root_number__lt=root)
+            base = base.filter(beyond)
+        order = ("root_number", "-path") if backwards else ("-root_number", "path")
+        if len(rows) < wanted:
+            rows += list(rows_of(base.order_by(*order))[: wanted - len(rows)])
+    rows, more = _cut(rows, shape.limit, backwards=backwards)
+    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [bytes(row["path"]).hex()])
+    return rows, after, before
+
+
+def _best(base: QuerySet[Comment], at: Position | None, *, shape: Shape, flat: bool) -> Found:
+    """Roots by score; ``at`` is ``[numbers shown, last number of the rest, path inside a root]``.
+
+    In a flat list the page is filled root by root with everything below each.
+    """
+    shown: list[int] = list(at[0]) if at else []
+    rest: int = int(at[1]) if at else 0
+    inside: str | None = at[2] if at else None
+    roots = base.filter(depth=0)
+    limit = shape.limit
+    rows: list[Row] = []
+    if inside is not None:
+        path = bytes.fromhex(inside)
+        root_path = path[:4]
+        rows = list(
+            rows_of(
+                base.filter(path__gt=path, path__lt=end_of_subtree(root_path)).order_by("path")
+            )[: limit + 1]
+        )
+        if len(rows) > limit:
+            return rows[:limit], [shown, rest, bytes(rows[limit - 1]["path"]).hex()], None
+    wanted = limit - len(rows) + 1
+    candidates: list[Row] = []
+    if len(shown) < BEST_ROOTS:
+        taken = set(shown)
+        ranked = rows_of(roots.order_by("-score", "number"))[: wanted + len(shown)]
+        candidates = [row for row in ranked if row["number"] not in taken][:wanted]
+        candidates = candidates[: BEST_ROOTS - len(shown)]
+    if len(candidates) < wanted:
+        passed = set(shown) | {row["number"] for row in candidates}
+        further = rows_of(roots.filter(number__gt=rest).order_by("number"))
+        extra = [row for row in further[: wanted + len(passed)] if row["number"] not in passed]
+        candidates += extra[: wanted - len(candidates)]
+    return _fill(base, rows, candidates, shown, rest, limit=limit, flat=flat)
+
+
+def _fill(
+    base: QuerySet[Comment],
+    rows: list[Row],
+    candidates: Sequence[Row],
+    shown: list[int],
+    rest: int,
+    *,
+    limit: int,
+    flat: bool,
+) -> Found:
+    """Puts roots on the page until it is full, in a flat list with everything below each."""
+
+    def take(root: Row) -> None:
+        nonlocal rest
+        if len(shown) < BEST_ROOTS:
+            shown.append(root["number"])
+        else:
+            rest = root["number"]
+
+    if not flat:
+        for root in candidates[:limit]:
+            take(root)
+        more = len(candidates) > limit
+        return list(candidates[:limit]), ([shown, rest, None] if more else None), None
+    below = _below(base, [root for root in candidates if root["total_count"]], limit=limit)
+    for at, root in enumerate(candidates):
+        if len(rows) >= limit:
+            return rows, [shown, rest, None], None
+        take(root)
+        rows.append(root)
+        for row in below.get(root["number"], ()):
+            if len(rows) >= limit:
+                return rows, [shown, rest, bytes(rows[-1]["path"]).hex()], None
+            rows.append(row)
+        if len(rows) >= limit and at + 1 == len(candidates):
+            break
+    return rows, None, None
+
+
+def _below(base: QuerySet[Comment], roots: Sequence[Row], *, limit: int) -> dict[int, list[Row]]:
+    """Returns the replies below each root, as many as a page could need: one query.
+
+    Only the roots whose replies fit on the page are read: their stored counts say how many.
+    """
+    wanted: list[int] = []
+    room = limit
+    for root in roots:
+        wanted.append(root["number"])
+        room -= root["total_count"]
+        if room <= 0:
+            break
+    found: dict[int, list[Row]] = {}
+    if not wanted:
+        return found
+    replies = base.filter(root_number__in=wanted, depth__gt=0)
+    # The last root may hold a million replies: read no more than a page of it.
+    last = wanted[-1]
+    whole = replies.filter(root_number__in=wanted[:-1]).order_by("root_number", "path")
+    for row in rows_of(whole) if len(wanted) > 1 else ():
+        found.setdefault(row["root_number"], []).append(row)
+    for row in rows_of(replies.filter(root_number=last).order_by("path"))[: limit + 1]:
+        found.setdefault(last, []).append(row)
+    return found
+
+
+def _grow(rows: list[Row], *, head: ThreadHead, shape: Shape) -> list[Item]:
+    """Returns the rows as items with their replies below them."""
+    levels = _levels(rows, shape=shape)
+    return tree_from(items_from([row for level in levels for row in level], head=head))
+
+
+def _levels(rows: list[Row], *, shape: Shape) -> list[list[Row]]:
+    """Returns the rows and, level by level, the replies shown below them: a query for each level.
+
+    Reads ``per_parent`` replies of each by the stored position, so a parent of a million replies
+    costs what a parent of ten costs.
+    """
+    levels: list[list[Row]] = [rows]
+    nodes = len(rows)
+    for _ in range(shape.depth - 1):
+        parents = [row["id"] for row in levels[-1] if row["total_count"]]
+        room = MAX_NODES - nodes
+        if not parents or room <= 0:
+            break
+        children = (
+            Comment.objects.filter(
+                parent_id__in=parents, position__lt=shape.per_parent, reachable=True
+            )
+        ).order_by("position", "parent_id")
+        level = list(rows_of(children)[:room])
+        nodes += len(level)
+        levels.append(level)
+    return levels

@@ -1,0 +1,65 @@
+"""What the page of a thread shows beside its list of comments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from comments.models import Comment, RepliesPolicy, Thread
+from comments.queries.comments import ROW, Item, items_from
+from comments.queries.threads import ThreadHead
+from comments.rules.threading import numbers_in
+
+UNPUBLISHED_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A comment that its author alone sees, and why it waits if it is held."""
+
+    item: Item
+    held_reason: str
+
+
+def head_from(thread: Thread) -> ThreadHead:
+    """Returns the head of a thread that is loaded already: no query."""
+    return ThreadHead(**{name: getattr(thread, name) for name in ThreadHead.__dataclass_fields__})
+
+
+def own_unpublished(*, head: ThreadHead, participant_id: int) -> list[Unpublished]:
+    """Returns the viewer's comments that others do not see, the latest, in order of writing.
+
+    What he took back himself is not among them. At most four queries, one if there are none.
+    """
+    rows = list(
+        Comment.objects.filter(
+            thread_id=head.id,
+            author_id=participant_id,
+            visible=False,
+            deleted_at=None,
+            erased_at=None,
+        )
+        .order_by("-id")
+        .values(*ROW, "held_reason")[:UNPUBLISHED_SHOWN]
+    )
+    rows.reverse()
+    items = items_from(rows, head=head, own=True)
+    return [Unpublished(item, row["held_reason"]) for item, row in zip(items, rows, strict=True)]
+
+
+def folded_above(*, head: ThreadHead, first: Item) -> tuple[int, ...]:
+    """Returns the numbers of comments above ``first`` that went away and folded their replies.
+
+    From the root down; one query, none for a root. A page that begins in the middle of a branch
+    does not hold them, and folds that branch all the same.
+    """
+    above = numbers_in(first.path)[:-1]
+    if not above:
+        return ()
+    folded = Comment.objects.filter(
+        thread_id=head.id,
+        number__in=above,
+        visible=False,
+        replies_policy=RepliesPolicy.COLLAPSE,
+    )
+    numbers = folded.order_by("depth").values_list("number", flat=True)
+    return tuple(number for number in numbers if number is not None)
