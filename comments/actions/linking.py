@@ -1,0 +1,249 @@
+"""Mentions and references: which names and numbers of a text are links, now and later.
+
+What a text names is asked for before it is rendered. Rows of what it names stay with it, also of
+what is nobody and nothing yet; when that somebody takes part, or that number is given, those rows
+find the texts to render again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from comments.actions.recording import lock_thread, record, save_thread
+from comments.models import Comment, EventKind, Mention, Participation, Reference, Thread
+from comments.queries.people import latest_numbers, who_is_meant
+from comments.rules.mentions import probe_of, scan
+from comments.rules.names import name_key
+from comments.rules.rendering import MentionTarget, Rendered, render
+
+AT_ONCE = 100
+"""How many older comments are rendered again in one transaction."""
+RENDER_SECONDS = 0.4
+"""CPU time one rendering may take; past it the text is shown escaped and held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who and what the names and numbers of one text mean at this moment."""
+
+    people: Mapping[str, int]
+    numbers: frozenset[int]
+
+
+def what_is_known(
+    *, thread_id: int, source: str, writer_id: int | None, reply_to: Comment | None
+) -> Known:
+    """Returns what the text could link to: at most two queries, none for a plain text."""
+    found = scan(source)
+    people = who_is_meant(
+        thread_id=thread_id,
+        keys={key for candidate in found.mentions for key, _ in candidate.keys},
+        writer_id=writer_id,
+        answered_author_id=reply_to.author_id if reply_to is not None else None,
+    )
+    wanted = {reference.number for reference in found.references}
+    if not wanted:  # an empty queryset would cost a third of a millisecond
+        return Known(people, frozenset())
+    numbers = Comment.objects.filter(thread_id=thread_id, number__in=wanted, reachable=True)
+    return Known(people, frozenset(n for n in numbers.values_list("number", flat=True) if n))
+
+
+def render_known(*, thread_id: int, source: str, format: str, known: Known) -> Rendered:
+    """Returns the text as HTML, linked to what is known: one query if it names anybody."""
+    latest = latest_numbers(thread_id=thread_id, participant_ids=set(known.people.values()))
+    return render(
+        source=source,
+        format=format,
+        names={key: MentionTarget(latest.get(who)) for key, who in known.people.items()},
+        numbers=known.numbers,
+        budget_seconds=RENDER_SECONDS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedText:
+    """A source rendered with links to whoever and whatever was known at that moment."""
+
+    source: str
+    format: str
+    known: Known
+    rendered: Rendered
+
+
+def linked_text(
+    *, thread_id: int, source: str, format: str, writer_id: int | None, reply_to: Comment | None
+) -> LinkedText:
+    """Returns a cleaned source rendered for a thread; at most three queries."""
+    known = what_is_known(
+        thread_id=thread_id, source=source, writer_id=writer_id, reply_to=reply_to
+    )
+    rendered = render_known(thread_id=thread_id, source=source, format=format, known=known)
+    return LinkedText(source, format, known, rendered)
+
+
+def linked_again(
+    text: LinkedText, *, thread_id: int, writer_id: int | None, reply_to: Comment | None
+) -> LinkedText:
+    """Returns the text linked to who and what is there now, under the thread's lock.
+
+    Whoever took part between rendering and the lock did not see this comment waiting for him, so
+    it must look again itself. It is rendered again only if that made a difference.
+    """
+    known = what_is_known(
+        thread_id=thread_id, source=text.source, writer_id=writer_id, reply_to=reply_to
+    )
+    if known == text.known:
+        return text
+    rendered = render_known(
+        thread_id=thread_id, source=text.source, format=text.format, known=known
+    )
+    return LinkedText(text.source, text.format, known, rendered)
+
+
+def store_links(comment: Comment, *, rendered: Rendered, known: Known) -> None:
+    """Replaces the rows of what a comment names by what its rendering found."""
+    Mention.objects.filter(comment=comment).delete()
+    Reference.objects.filter(comment=comment).delete()
+    mentions, references = link_rows(
+        thread_id=comment.thread_id, comment_id=comment.pk, rendered=rendered, known=known
+    )
+    Mention.objects.bulk_create(mentions)
+    Reference.objects.bulk_create(references)
+
+
+def link_rows(
+    *, thread_id: int, comment_id: int, rendered: Rendered, known: Known
+) -> tuple[list[Mention], list[Reference]]:
+    """Returns the rows, not stored, of what the rendering of a comment found."""
+    mentions = [
+        Mention(
+            thread_id=thread_id,
+            comment_id=comment_id,
+            start=found.start,
+            end=found.end,
+            text=found.text[:320],
+            probe=found.probe[:320],
+            participant_id=known.people.get(found.key) if found.key is not None else None,
+        )
+        for found in rendered.mentions
+    ]
+    references = [
+        Reference(
+            thread_id=thread_id,
+            comment_id=comment_id,
+            start=found.start,
+            end=found.end,
+            number=found.number,
+            linked=found.linked,
+        )
+        for found in rendered.references
+    ]
+    return mentions, references
+
+
+def take_part(comment: Comment) -> None:
+    """Records that the author of a published comment takes part in its thread, by that name."""
+    if comment.author_id is None:
+        return
+    Participation.objects.update_or_create(
+        thread_id=comment.thread_id,
+        participant_id=comment.author_id,
+        defaults={"name": comment.author_name, "name_key": name_key(comment.author_name)},
+    )
+
+
+def link_older_texts(*, thread_id: int, number: int, now: datetime) -> None:
+    """Links older comments that named comment ``number`` or its author before they were there.
+
+    Several transactions, each with the thread locked for ``AT_ONCE`` texts at most; none if
+    nothing waits, which is the usual case.
+    """
+    after = 0
+    while ids := _waiting(thread_id=thread_id, number=number, after=after):
+        _link(thread_id=thread_id, ids=ids, now=now)
+        after = ids[-1]
+
+
+@transaction.atomic(durable=True)
+def _link(*, thread_id: int, ids: list[int], now: datetime) -> None:
+    thread = lock_thread(thread_id)
+    for comment in Comment.objects.filter(pk__in=ids).select_related("reply_to").order_by("pk"):
+        relink(thread, comment, now=now)
+    save_thread(thread)
+
+
+def _waiting(*, thread_id: int, number: int, after: int) -> list[int]:
+    """Returns ids of comments, above ``after``, with a name or number that ``number`` may give."""
+    newcomer = Comment.objects.filter(thread_id=thread_id, number=number).first()
+    if newcomer is None:
+        return []
+    ids: set[int] = set()
+    if newcomer.reachable:
+        by_number = Reference.objects.filter(thread_id=thread_id, number=number, linked=False)
+        ids |= _first_ids(by_number.filter(comment_id__gt=after))
+    if newcomer.visible and newcomer.author_id is not None:
+        probe = probe_of(newcomer.author_name)[:320]
+        by_name = Mention.objects.filter(thread_id=thread_id, participant=None, probe=probe)
+        ids |= _first_ids(by_name.filter(comment_id__gt=after))
+    return sorted(ids)[:AT_ONCE]
+
+
+def _first_ids(rows: QuerySet[Mention] | QuerySet[Reference]) -> set[int]:
+    ids = rows.order_by("comment_id").values_list("comment_id", flat=True).distinct()
+    return set(ids[:AT_ONCE])
+
+
+def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
+    """Renders a comment again from its source; returns whether that changed its HTML.
+
+    A name that was resolved keeps its participant: what a mention means never moves. A text that
+    cannot be rendered any more keeps what it has.
+    """
+    known, rendered = render_again(comment)
+    if rendered.failed or rendered.html == comment.html:
+        return False
+    replace_html(thread, comment, rendered=rendered, known=known, now=now)
+    return True
+
+
+def render_again(comment: Comment) -> tuple[Known, Rendered]:
+    """Returns a stored comment rendered from its source, and what its names and numbers mean."""
+    known = what_is_known(
+        thread_id=comment.thread_id,
+        source=comment.source,
+        writer_id=comment.author_id,
+        reply_to=comment.reply_to,
+    )
+    known = Known({**known.people, **_resolved(comment)}, known.numbers | _linked(comment))
+    rendered = render_known(
+        thread_id=comment.thread_id, source=comment.source, format=comment.format, known=known
+    )
+    return known, rendered
+
+
+def replace_html(
+    thread: Thread, comment: Comment, *, rendered: Rendered, known: Known, now: datetime
+) -> None:
+    """Stores another rendering of the same source; raises the thread's version if it is visible."""
+    store_links(comment, rendered=rendered, known=known)
+    comment.html = rendered.html
+    comment.save(update_fields=["html"])
+    if comment.visible:
+        record(thread, EventKind.LINKED, number=comment.number, now=now)
+
+
+def _resolved(comment: Comment) -> dict[str, int]:
+    return {
+        name_key(mention.text.removeprefix("@")): mention.participant_id
+        for mention in comment.mentions.all()
+        if mention.participant_id is not None
+    }
+
+
+def _linked(comment: Comment) -> set[int]:
+    return {reference.number for reference in comment.references.all() if reference.linked}

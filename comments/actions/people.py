@@ -1,0 +1,165 @@
+"""Participants: found by what they are recognised by, made when they first write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser
+from django.core.signing import BadSignature, Signer
+from django.db import IntegrityError, transaction
+
+from comments.errors import FieldError, ValidationFailed
+from comments.models import Participant
+from comments.queries.people import name_is_protected, staff_name_is_like
+from comments.rules.names import clean_name, name_key, name_skeleton
+
+_TOKEN = Signer(salt="comments.participant")
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class GuestName:
+    """What a guest says of himself; only ``name`` is needed."""
+
+    name: str
+    email: str = ""
+    url: str = ""
+
+
+def token_of(participant: Participant) -> str:
+    """Returns the secret by which a browser is recognised as this participant.
+
+    It is signed, not stored: nothing at rest gives it away, and raising ``token_generation``
+    makes it void.
+    """
+    token: str = _TOKEN.sign(f"{participant.pk}.{participant.token_generation}")
+    return token
+
+
+def participant_of_token(token: str, *, site_id: int) -> Participant | None:
+    """Returns whose token this is; ``None`` for a forged, void or foreign one."""
+    try:
+        value = _TOKEN.unsign(token)
+        pk, generation = (int(part) for part in value.split("."))
+    except (BadSignature, ValueError):
+        return None
+    return Participant.objects.filter(pk=pk, site_id=site_id, token_generation=generation).first()
+
+
+def name_for(text: str, *, pointer: str) -> str:
+    """Returns a display name fit to be stored and shown.
+
+    Raises:
+        ValidationFailed: nothing of it can be seen, or it is longer than 80 characters.
+    """
+    name = clean_name(text)
+    if not name or not name_key(name):
+        raise ValidationFailed([FieldError(pointer, "required", "A name is needed.")])
+    if len(name) > LONGEST_NAME:
+        detail = f"A name has at most {LONGEST_NAME} characters."
+        raise ValidationFailed([FieldError(pointer, "too_long", detail)])
+    return name
+
+
+def check_guest_name(name: str, *, site_id: int, participant_id: int | None) -> None:
+    """Refuses a guest a name that is, or looks like, that of staff or of a protected participant.
+
+    Raises:
+        ValidationFailed: ``#/author/name``, code ``name_taken``.
+    """
+    if name_is_protected(
+        site_id=site_id, name=name, participant_id=participant_id
+    ) or staff_name_is_like(name):
+        detail = "This name, or one that looks like it, belongs to somebody here."
+        raise ValidationFailed([FieldError("#/author/name", "name_taken", detail)])
+
+
+def guest_participant(
+    *, site_id: int, known: Participant | None, guest: GuestName, now: datetime
+) -> Participant:
+    """Returns the participant for a guest: the one his token names, else a new one.
+
+    Raises:
+        ValidationFailed: the name is not fit, or somebody else's.
+    """
+    name = name_for(guest.name, pointer="#/author/name")
+    check_guest_name(name, site_id=site_id, participant_id=known.pk if known else None)
+    if known is None:
+        known = Participant(site_id=site_id, created_at=now)
+    _rename(known, name)
+    if guest.email.casefold() != known.email.casefold():
+        known.email = guest.email
+        known.email_verified_at = None
+    known.url = guest.url
+    known.save()
+    return known
+
+
+def user_participant(*, site_id: int, user: AbstractBaseUser, now: datetime) -> Participant:
+    """Returns the participant of a signed-in user, made when there is none yet."""
+    name = clean_name(display_name(user))[:LONGEST_NAME] or f"user {user.pk}"
+    found = Participant.objects.filter(site_id=site_id, user_id=user.pk).first()
+    if found is None:
+        made = Participant(site_id=site_id, user_id=user.pk, created_at=now)
+        made.protected = bool(getattr(user, "is_staff", False))
+        _rename(made, name)
+        found = _save_or_find(made, user_id=user.pk)
+    elif found.name != name:
+        _rename(found, name)
+        found.save()
+    return found
+
+
+def host_participant(
+    *, site_id: int, subject: str, name: str, email: str, now: datetime
+) -> Participant:
+    """Returns the participant of a user of the host site, by the subject of the host's token.
+
+    The host has signed the name and the address, so the address counts as verified.
+    """
+    found = Participant.objects.filter(site_id=site_id, subject=subject).first()
+    clean = clean_name(name)[:LONGEST_NAME] or "guest"
+    if found is not None and (found.name, found.email) == (clean, email):
+        return found
+    made = found or Participant(site_id=site_id, subject=subject, created_at=now)
+    _rename(made, clean)
+    made.email = email
+    made.email_verified_at = now if email else None
+    if found is not None:
+        found.save()
+        return found
+    return _save_or_find(made, subject=subject)
+
+
+def reserve_name(*, site_id: int, name: str, now: datetime) -> Participant:
+    """Returns a participant that holds ``name`` so that no guest may write under it."""
+    key = name_key(clean_name(name))
+    found = Participant.objects.filter(site_id=site_id, protected=True, name_key=key).first()
+    if found is None:
+        found = Participant(site_id=site_id, protected=True, created_at=now)
+        _rename(found, clean_name(name))
+        found.save()
+    return found
+
+
+def display_name(user: AbstractBaseUser) -> str:
+    """Returns the name a user writes under: the full name, else the user name."""
+    full = user.get_full_name() if isinstance(user, AbstractUser) else ""
+    return full or user.get_username()
+
+
+def _rename(participant: Participant, name: str) -> None:
+    participant.name = name
+    participant.name_key = name_key(name)[:320]
+    participant.name_skeleton = name_skeleton(name)[:640]
+
+
+def _save_or_find(made: Participant, **identity: object) -> Participant:
+    """Saves a new participant; the one who was faster wins when two requests make the same."""
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError:
+        return Participant.objects.get(site_id=made.site_id, **identity)
+    return made

@@ -1,0 +1,189 @@
+"""The part that every change of a thread shares: its lock, its version, its counters.
+
+Nothing here begins a transaction; each function expects to run inside the one of an action, after
+``lock_thread``. So numbers, versions and counters change under one row lock and cannot drift.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import BooleanField, Case, F, PositiveBigIntegerField, Q, Value, When
+
+from comments.errors import ThreadUnknown
+from comments.models import Comment, Event, EventKind, RepliesPolicy, Thread
+from comments.rules.moderation import is_readable
+from comments.rules.threading import (
+    Standing,
+    depth_of,
+    end_of_subtree,
+    numbers_in,
+    path_below,
+    tally,
+)
+
+
+def lock_thread(thread_id: int) -> Thread:
+    """Returns the thread, locked until the transaction ends.
+
+    On PostgreSQL that is the row's lock. On SQLite the transaction itself began as the only
+    writer (``transaction_mode`` IMMEDIATE), so the row cannot change either.
+
+    Raises:
+        ThreadUnknown: there is no such thread (any more).
+    """
+    try:
+        return Thread.objects.select_for_update().get(pk=thread_id)
+    except Thread.DoesNotExist:
+        raise ThreadUnknown() from None
+
+
+def record(thread: Thread, kind: EventKind, *, number: int | None, now: datetime) -> None:
+    """Raises the thread's version by one and writes the event of it."""
+    thread.version += 1
+    thread.changed_at = now
+    thread.votes_changed = False
+    Event.objects.create(thread=thread, version=thread.version, kind=kind, number=number, at=now)
+
+
+def save_thread(thread: Thread) -> None:
+    """Writes back what ``record``, ``give_number`` and the counters changed on the thread."""
+    thread.save(
+        update_fields=[
+            "version",
+            "changed_at",
+            "last_number",
+            "last_position",
+            "visible_count",
+            "visible_roots",
+            "votes_changed",
+        ]
+    )
+
+
+def give_number(thread: Thread, comment: Comment) -> None:
+    """Gives a comment that is published for the first time its number, path and position.
+
+    The parent's position counter is raised by the caller's lock on the thread, not by one on the
+    parent. Sets fields of ``comment`` without saving it.
+    """
+    thread.last_number += 1
+    comment.number = thread.last_number
+    parent = comment.parent
+    above = b""
+    if parent is None:
+        comment.position = thread.last_position
+        thread.last_position += 1
+    else:
+        # Read again: the caller may hold a parent from before the lock.
+        parent.refresh_from_db()
+        above = bytes(parent.path or b"")
+        takes_along = parent.replies_policy == RepliesPolicy.REMOVE and not readable(parent)
+        comment.hidden_above = parent.hidden_above + takes_along
+        comment.position = parent.last_position
+        Comment.objects.filter(pk=parent.pk).update(last_position=F("last_position") + 1)
+    comment.path = path_below(above, number=comment.number)
+    comment.depth = depth_of(comment.path)
+    comment.root_number = numbers_in(comment.path)[0]
+
+
+def readable(comment: Comment) -> bool:
+    """Returns whether the comment's own state lets readers see it, ancestors apart."""
+    return is_readable(
+        status=comment.status,
+        deleted=comment.deleted_at is not None,
+        erased=comment.erased_at is not None,
+    )
+
+
+def settle(thread: Thread, comment: Comment) -> None:
+    """Brings visibility and every counter above and below in line with the comment's own state.
+
+    Call it after any change of status, deletion or erasure of a numbered comment. Sets fields of
+    ``comment`` and saves them; counters of the thread are set, not saved.
+    """
+    if comment.path is None:
+        return
+    was_visible, was_total = comment.visible, comment.total_count
+    comment.visible = readable(comment) and comment.hidden_above == 0
+    takes_along = comment.replies_policy == RepliesPolicy.REMOVE
+    if was_visible != comment.visible and takes_along:
+        _take_along(comment)
+    comment.reachable = comment.hidden_above == 0 and (comment.visible or comment.total_count > 0)
+    comment.save(update_fields=["visible", "reachable", "direct_count", "total_count"])
+    own = int(comment.visible) - int(was_visible)
+    _count_above(thread, comment, own=own, all_=own + comment.total_count - was_total)
+
+
+def set_policy(thread: Thread, comment: Comment, policy: str) -> None:
+    """Changes what becomes of the replies of a comment, also of one that has gone away already."""
+    if policy == comment.replies_policy:
+        return
+    involves_removal = RepliesPolicy.REMOVE in {policy, comment.replies_policy}
+    comment.replies_policy = policy
+    comment.save(update_fields=["replies_policy"])
+    if comment.path is not None and not comment.visible and involves_removal:
+        was_total = comment.total_count
+        _take_along(comment)
+        comment.save(update_fields=["reachable", "direct_count", "total_count"])
+        _count_above(thread, comment, own=0, all_=comment.total_count - was_total)
+
+
+def _take_along(comment: Comment) -> None:
+    """Brings everything below a comment in line with whether its replies go where it goes."""
+    path = bytes(comment.path or b"")
+    below = Comment.objects.filter(
+        thread_id=comment.thread_id, path__gt=path, path__lt=end_of_subtree(path)
+    )
+    rows = {
+        bytes(row.path or b""): row
+        for row in below.order_by("path").only(
+            "path", "status", "deleted_at", "erased_at", "replies_policy"
+        )
+    }
+    standings = [_standing(path, comment), *(_standing(at, row) for at, row in rows.items())]
+    changed: list[Comment] = []
+    for result in tally(standings, hidden_above=comment.hidden_above):
+        row = comment if result.path == path else rows[result.path]
+        row.hidden_above = result.hidden_above
+        row.visible = result.visible
+        row.reachable = result.reachable
+        row.direct_count = result.direct_count
+        row.total_count = result.total_count
+        if row is not comment:
+            changed.append(row)
+    fields = ["hidden_above", "visible", "reachable", "direct_count", "total_count"]
+    Comment.objects.bulk_update(changed, fields, batch_size=500)
+
+
+def _standing(path: bytes, comment: Comment) -> Standing:
+    return Standing(
+        path=path,
+        readable=readable(comment),
+        takes_replies_along=comment.replies_policy == RepliesPolicy.REMOVE,
+    )
+
+
+def _count_above(thread: Thread, comment: Comment, *, own: int, all_: int) -> None:
+    """Adds ``own`` to the direct and ``all_`` to the total counters of the ancestors and thread."""
+    if own == 0 and all_ == 0:
+        return
+    thread.visible_count += all_
+    *above, _ = numbers_in(bytes(comment.path or b""))
+    if not above:
+        thread.visible_roots += own
+        return
+    ancestors = Comment.objects.filter(thread_id=thread.pk, number__in=above)
+    ancestors.update(
+        total_count=F("total_count") + all_,
+        direct_count=Case(
+            When(number=above[-1], then=F("direct_count") + own),
+            default=F("direct_count"),
+            output_field=PositiveBigIntegerField(),
+        ),
+        reachable=Case(
+            When(Q(visible=True) | Q(total_count__gt=-all_), then=Value(True)),
+            default=Value(False),
+            output_field=BooleanField(),
+        ),
+    )

@@ -1,0 +1,139 @@
+"""Mentions and references: who is meant, and what becomes a link later."""
+
+from __future__ import annotations
+
+import pytest
+
+from comments.actions.changing import edit_comment
+from comments.actions.moderating import decide
+from comments.actions.threads import change_thread
+from comments.models import Event, Mention, Participant, Reference
+from tests.making import author_of, fresh, later, make_thread, post, stored
+
+pytestmark = pytest.mark.django_db
+
+
+def meant(submitted: object) -> list[tuple[str, int | None]]:
+    """Returns the mentions of a comment as text and participant."""
+    rows = Mention.objects.filter(comment=stored(submitted)).order_by("start")  # type: ignore[arg-type]
+    return list(rows.values_list("text", "participant_id"))
+
+
+def test_mention_of_nobody_yet_becomes_a_link_when_somebody_of_that_name_takes_part() -> None:
+    thread = make_thread()
+    early = post(thread, "@Adam what do you say?", name="Bo")
+    assert meant(early) == [("@Adam", None)]
+    assert "<a" not in stored(early).html
+    before = fresh(thread).version
+    adam = post(thread, "Here I am.", name="Adam")
+    assert meant(early) == [("@Adam", adam.participant.pk)]
+    assert 'href="#comment-2"' in stored(early).html
+    assert fresh(thread).version == before + 2
+    assert Event.objects.get(thread=thread, version=before + 2).kind == "linked"
+
+
+def test_held_newcomer_is_not_linked_before_he_is_published() -> None:
+    thread = make_thread()
+    early = post(thread, "@Adam?", name="Bo")
+    change_thread(thread_id=thread.pk, now=later(1), premoderation=True)
+    adam = post(thread, "Held.", name="Adam")
+    assert meant(early) == [("@Adam", None)]
+    decide(comment_id=adam.comment.pk, action="approve", now=later(1))
+    assert meant(early) == [("@Adam", adam.participant.pk)]
+
+
+def test_longest_name_of_the_thread_wins_however_it_is_written() -> None:
+    thread = make_thread()
+    ted = post(thread, name="Ted")
+    belman = post(thread, name="Ted Belman")
+    texts = ["@Ted Belman said", "@ted-belman said", "@TED BELMAN, yes", "@Ted said"]
+    expected = [belman, belman, belman, ted]
+    for text, person in zip(texts, expected, strict=True):
+        assert [who for _, who in meant(post(thread, text, name="Zoe"))] == [person.participant.pk]
+
+
+def test_two_guests_of_one_name_are_two_participants_and_the_answered_one_is_meant() -> None:
+    thread = make_thread()
+    first, second = post(thread, name="Adam"), post(thread, name="Adam")
+    assert first.participant.pk != second.participant.pk
+    assert meant(post(thread, "@Adam one", to=2)) == [("@Adam", second.participant.pk)]
+    assert meant(post(thread, "@Adam two", to=1)) == [("@Adam", first.participant.pk)]
+    ambiguous = post(thread, "@Adam three")
+    assert meant(ambiguous) == [("@Adam", None)]
+    assert "<a" not in stored(ambiguous).html
+
+
+def test_of_two_of_one_name_the_one_with_an_account_is_meant(django_user_model: type) -> None:
+    thread = make_thread()
+    user = django_user_model.objects.create_user("Adam")  # type: ignore[attr-defined]
+    post(thread, name="Adam")
+    known = post(thread, user=user)
+    assert meant(post(thread, "@Adam?", name="Zoe")) == [("@Adam", known.participant.pk)]
+
+
+def test_resolved_mention_never_moves_to_a_later_namesake() -> None:
+    thread = make_thread()
+    first = post(thread, name="Adam")
+    mention = post(thread, "@Adam and @Eve", name="Zoe")
+    post(thread, name="Adam")
+    post(thread, name="Eve")
+    assert meant(mention)[0] == ("@Adam", first.participant.pk)
+    assert meant(mention)[1][1] is not None
+
+
+def test_reference_to_a_number_becomes_a_link_when_the_number_is_given() -> None:
+    thread = make_thread()
+    early = post(thread, "See #2 and >>3 and #99.")
+    assert "<a" not in stored(early).html
+    post(thread)
+    assert 'data-ref="2"' in stored(early).html
+    assert 'data-ref="3"' not in stored(early).html
+    post(thread)
+    assert 'data-ref="3"' in stored(early).html
+    linked = Reference.objects.filter(comment=stored(early), linked=True)
+    assert sorted(linked.values_list("number", flat=True)) == [2, 3]
+
+
+def test_more_older_texts_than_one_transaction_takes_are_all_linked() -> None:
+    thread = make_thread()
+    for index in range(105):
+        post(thread, f"{index}: where is @Adam?", name="Bo")
+    adam = post(thread, name="Adam")
+    assert Mention.objects.filter(participant=adam.participant).count() == 105
+    assert fresh(thread).version == Event.objects.filter(thread=thread).count()
+
+
+def test_edit_replaces_what_a_comment_names() -> None:
+    thread = make_thread()
+    ana = post(thread, name="Ana")
+    second = post(thread, "@Ana #1", name="Bo")
+    assert meant(second) == [("@Ana", ana.participant.pk)]
+    edit_comment(
+        comment_id=second.comment.pk,
+        editor=author_of(second),
+        source="Nobody.",
+        format=None,
+        version=1,
+        now=later(1),
+    )
+    assert meant(second) == []
+    assert not Reference.objects.filter(comment=second.comment).exists()
+
+
+def test_offsets_are_code_points_of_the_source() -> None:
+    thread = make_thread()
+    post(thread, name="Ана")
+    source = "🎉 привет, @Ана! See #1."
+    second = post(thread, source, name="Bo")
+    mention = Mention.objects.get(comment=second.comment)
+    assert source[mention.start : mention.end] == "@Ана" == mention.text
+    reference = Reference.objects.get(comment=second.comment)
+    assert source[reference.start : reference.end] == "#1"
+
+
+def test_participant_is_recognised_by_token_and_may_change_his_name() -> None:
+    thread = make_thread()
+    first = post(thread, name="Ana")
+    second = post(thread, by=first.participant)
+    assert second.participant.pk == first.participant.pk
+    assert Participant.objects.count() == 1
