@@ -1,0 +1,66 @@
+"""Makes a new installation ready to serve, and finds one that is ready in its order.
+
+Each step looks at what is there first, so that running it again changes no data: the post is
+imported while there is no post, the account is made while there is none of that name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from blog.env import ROOT
+from blog.models import Post
+
+DOCUMENT = ROOT / "fixtures" / "israpundit.txt"
+MODERATOR = "moderator"
+
+
+class Command(BaseCommand):
+    """``manage.py first_run``."""
+
+    help = "Migrates the database, imports the first post, makes the moderator's account."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Does each step that has not been done."""
+        if connection.vendor == "sqlite":
+            Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        call_command("migrate", interactive=False, verbosity=0)
+        if not Post.objects.exists():
+            call_command("import_document", str(DOCUMENT), stdout=self.stdout)
+        self._make_moderator()
+        self._collect_static()
+
+    def _make_moderator(self) -> None:
+        """Makes the account that moderates, and prints its password this one time."""
+        users = get_user_model()._default_manager
+        if users.filter(username=MODERATOR).exists():
+            return
+        password = secrets.token_urlsafe(12)
+        users.create_superuser(username=MODERATOR, password=password)
+        self.stdout.write(
+            f"Made the account {MODERATOR!r} with the password {password}\n"
+            "It is shown this once; `manage.py changepassword moderator` sets another one."
+        )
+
+    def _collect_static(self) -> None:
+        """Collects the static files when one of them is newer, older, gone or new."""
+        seen = hashlib.sha256()
+        for finder in get_finders():
+            for path, storage in finder.list([]):
+                stat = Path(storage.path(path)).stat()
+                seen.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        stamp = Path(settings.STATIC_ROOT) / ".collected"
+        if stamp.exists() and stamp.read_text(encoding="ascii") == seen.hexdigest():
+            return
+        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+        stamp.write_text(seen.hexdigest(), encoding="ascii")

@@ -1,0 +1,110 @@
+"""Starts the production server, which ``make run`` and an operator use alike.
+
+The server replaces this process, so that it holds nothing of Django in its parent and signals reach
+it directly: SIGTERM and Ctrl-C end it after the requests that are under way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.urls import reverse
+
+from blog.env import ROOT
+from blog.models import Post
+
+# As many as granian takes for sensible; each holds a connection to the database.
+THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
+
+STOP_SECONDS = 10
+"""How long a request may take to end once the server has been told to stop."""
+
+
+class Command(BaseCommand):
+    """``manage.py serve``."""
+
+    help = "Serves the site with granian; --first-run makes a new installation ready before."
+    requires_system_checks = ()  # after the port has been looked at
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declares where to listen, and with how many processes and threads."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=port_number, default=8000)
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=1,
+            help="processes; more than one wants CACHE_URL to name a Redis that they share",
+        )
+        parser.add_argument(
+            "--threads", type=int, default=THREADS, help=f"of each process (default {THREADS})"
+        )
+        parser.add_argument("--first-run", action="store_true", help="see manage.py first_run")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Replaces this process by the server.
+
+        Raises:
+            CommandError: the address cannot be listened at, or the project is not in order.
+        """
+        host, port = options["host"], options["port"]
+        refuse_taken(host=host, port=port)
+        if options["first_run"]:
+            call_command("first_run", stdout=self.stdout)
+        self.check()
+        self._say_addresses(f"http://{host}:{port}")
+        connections.close_all()
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+        command += ["--host", host, "--port", str(port), "--working-dir", str(ROOT)]
+        command += ["--workers", str(options["workers"]), "--respawn-failed-workers"]
+        command += ["--blocking-threads", str(options["threads"])]
+        command += ["--workers-kill-timeout", str(STOP_SECONDS), "--log-level", "warning"]
+        os.execv(sys.executable, [*command, "blog.wsgi:application"])  # noqa: S606
+
+    def _say_addresses(self, origin: str) -> None:
+        """Prints where the newest post, the API's documentation and the admin are."""
+        post = Post.objects.first()
+        if post is not None:
+            self.stdout.write(f"The post   {origin}{post.get_absolute_url()}")
+        self.stdout.write(f"The API    {origin}{reverse('docs')}")
+        self.stdout.write(f"The admin  {origin}{reverse('admin:index')}")
+        self.stdout.write("Ctrl-C stops the server.")
+        self.stdout.flush()
+
+
+def port_number(text: str) -> int:
+    """Returns the TCP port that a text names.
+
+    Raises:
+        argparse.ArgumentTypeError: it names none.
+    """
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; one is a number up to 65535")
+    return int(text)
+
+
+def refuse_taken(*, host: str, port: int) -> None:
+    """Returns when the address is free to listen at.
+
+    Raises:
+        CommandError: another program listens there, or this machine has no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the server does: connections of a server that has just stopped are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CommandError(
+                f"Cannot listen at {host}:{port}: {reason}. Choose another port with PORT= "
+                "(make run) or --port."
+            ) from error
