@@ -1,0 +1,177 @@
+"""What the API's views share: the clock, the site, conditional answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2s
+from typing import Any
+
+from django.contrib.sites.models import Site
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.http import http_date, parse_etags
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from comments.actions.limiting import address_of, spend
+from comments.actions.voting import show_votes, votes_may_show
+from comments.api.authentication import NOBODY, Caller, caller_of
+from comments.api.rendering import dumps
+from comments.errors import FieldError, ThreadUnknown, ValidationFailed
+from comments.queries.pages import page_store
+from comments.queries.sites import site_of
+from comments.queries.threads import ThreadHead, thread_by_key
+
+RELEASE = "1"
+"""Part of every ETag of a thread: raise it when the same version is answered in another form."""
+LONGEST_KEY = 200
+MOST_DIGITS = 18
+PUBLIC = "public, max-age=0, s-maxage=5, stale-while-revalidate=60"
+
+
+class ApiView(APIView):
+    """One address of the API. ``now``, ``site`` and ``caller`` are read once for a request."""
+
+    @cached_property
+    def now(self) -> datetime:
+        """Returns the time of the request."""
+        return timezone.now()
+
+    @cached_property
+    def site(self) -> Site:
+        """Returns the site that the request concerns."""
+        return site_of(self.request._request)
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Returns who calls; a view that never asks answers everybody alike."""
+        return caller_of(self.request._request, site=self.site, now=self.now)
+
+    def thread(self, key: str) -> ThreadHead:
+        """Returns the thread of a key, with votes shown whose time has come.
+
+        Raises:
+            ThreadUnknown: there is none.
+        """
+        if "\x00" in key or len(key) > LONGEST_KEY:
+            raise ThreadUnknown()
+        head = thread_by_key(site_id=self.site.pk, key=key)
+        if head.votes_changed and votes_may_show(changed_at=head.changed_at, now=self.now):
+            show_votes(thread_id=head.id, now=self.now)
+            head = thread_by_key(site_id=self.site.pk, key=key)
+        return head
+
+    def limit(self, name: str, *, caller: Caller = NOBODY) -> None:
+        """Counts the request against the limits of its address and of its participant.
+
+        Raises:
+            RateLimited: one of them is reached.
+        """
+        spend(f"{name}_ADDRESS", who=address_of(self.request._request))
+        if caller.is_known:
+            spend(f"{name}_PARTICIPANT", who=caller.label)
+
+
+def answer_read(
+    request: Request, *, head: ThreadHead, shape: str, make: Callable[[], tuple[bytes, str]]
+) -> HttpResponse:
+    """Returns a public read of a thread: 304 if the client has this version, else the stored page.
+
+    Args:
+        shape: a text that differs wherever two answers of one version could.
+        make: returns body and ``Link`` header (or ``""``); called only if nobody has it.
+    """
+    mark = blake2s(f"{RELEASE}|{head.id}|{shape}".encode(), digest_size=9).hexdigest()
+    etag = f'W/"{head.version}-{mark}"'
+    headers = {
+        "ETag": etag,
+        "Last-Modified": http_date(head.changed_at.timestamp()),
+        "Cache-Control": PUBLIC,
+        "Vary": "Accept, Origin",
+    }
+    if _has(request.headers.get("If-None-Match", ""), etag):
+        return HttpResponse(status=304, headers=headers)
+
+    def stored() -> bytes:
+        body, link = make()
+        return link.encode() + b"\n" + body
+
+    entry = page_store().get_or_make(f"{head.id}.{head.version}.{shape}", stored)
+    link, _, body = entry.partition(b"\n")
+    if link:
+        headers["Link"] = link.decode()
+    return HttpResponse(body, content_type="application/json", headers=headers)
+
+
+def answer_made(request: Request, body: Mapping[str, Any]) -> HttpResponse:
+    """Returns a public read that no version stands for; its ETag is a digest of the answer."""
+    content = dumps(body)
+    etag = f'W/"{blake2s(content, digest_size=12).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": PUBLIC, "Vary": "Accept, Origin"}
+    if _has(request.headers.get("If-None-Match", ""), etag):
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+def _has(if_none_match: str, etag: str) -> bool:
+    """Returns whether the client has this answer (weak comparison, RFC 9110, 8.8.3.2)."""
+    if not if_none_match:
+        return False
+    tags = parse_etags(if_none_match)
+    return tags == ["*"] or etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
+
+
+def private(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Returns an answer for this caller alone."""
+    return Response(
+        data, status=status, headers={"Cache-Control": "private, no-store", **(headers or {})}
+    )
+
+
+def whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+    """Returns a query parameter as a whole number.
+
+    Raises:
+        ValidationFailed: it is no whole number, or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= MOST_DIGITS
+        and least <= int(text) <= most
+    ):
+        detail = f"{name} is a whole number from {least} to {most}."
+        raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
+    return int(text)
+
+
+def choice(request: Request, name: str, *, choices: tuple[str, ...]) -> str:
+    """Returns a query parameter that is one of ``choices``; the first is the default.
+
+    Raises:
+        ValidationFailed: it is none of them.
+    """
+    text = request.query_params.get(name, choices[0])
+    if text not in choices:
+        detail = f"{name} is one of {', '.join(choices)}."
+        raise ValidationFailed([FieldError(f"#/{name}", "invalid_choice", detail)])
+    return text
+
+
+def text_parameter(request: Request, name: str, *, most: int) -> str:
+    """Returns a query parameter as text without NUL; ``""`` if it is missing.
+
+    Raises:
+        ValidationFailed: it is longer than ``most`` characters or holds NUL.
+    """
+    text = request.query_params.get(name, "")
+    if len(text) > most or "\x00" in text:
+        detail = f"{name} is a text of at most {most} characters."
+        raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
+    return text

@@ -1,0 +1,170 @@
+"""What clients may send: strict about types and names, so that nothing is guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+LONGEST_NAME = 80
+LONGEST_ADDRESS = 254
+LONGEST_URL = 500
+
+
+class StrictCharField(serializers.CharField):
+    """Takes JSON strings alone; DRF's own takes numbers and booleans too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+        # NUL and lone surrogates are the text's business (rules/rendering.py), names the names'.
+        self.validators = [v for v in self.validators if "Prohibit" not in type(v).__name__]
+
+    def to_internal_value(self, data: Any) -> str:
+        """Returns the string.
+
+        Raises:
+            ValidationError: it is no string.
+        """
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """Takes JSON whole numbers alone; DRF's own takes strings and booleans too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Returns the number.
+
+        Raises:
+            ValidationError: it is no whole number.
+        """
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, each by its name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Returns the checked values.
+
+        Raises:
+            ValidationError: fields are unknown, missing or not acceptable.
+        """
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        errors: dict[str, Any] = {
+            str(name): serializers.ErrorDetail("There is no such field.", code="unknown_field")
+            for name in sorted(unknown, key=str)
+        }
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not errors or not isinstance(error.detail, dict):
+                raise
+            errors.update(error.detail)
+        if errors:
+            raise serializers.ValidationError({name: _listed(e) for name, e in errors.items()})
+        return values
+
+
+def _listed(error: Any) -> Any:
+    return [error] if isinstance(error, str) else error
+
+
+class AuthorInput(StrictSerializer):
+    """Who a guest says that he is."""
+
+    name = StrictCharField(max_length=400, help_text="At most 80 characters once cleaned.")
+    email = serializers.EmailField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=LONGEST_ADDRESS,
+        help_text="Never shown to anybody but moderators.",
+    )
+    url = serializers.URLField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=LONGEST_URL,
+        help_text="http or https.",
+    )
+
+    def validate_url(self, value: str) -> str:
+        """Returns the address if it is http(s).
+
+        Raises:
+            ValidationError: it has another scheme.
+        """
+        if value and not value.lower().startswith(("http://", "https://")):
+            raise serializers.ValidationError("Use http or https.", code="invalid")
+        return value
+
+
+class CommentInput(StrictSerializer):
+    """A new comment."""
+
+    source = StrictCharField(help_text="The text as typed.")  # type: ignore[assignment]
+    format = serializers.ChoiceField(choices=["plain", "markdown"], default="plain")
+    parent = StrictIntegerField(  # type: ignore[assignment]
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**53,
+        help_text="Number of the comment answered; null for a new root.",
+    )
+    author = AuthorInput(
+        required=False, help_text="Needed from a guest without a token, ignored from users."
+    )
+
+
+class EditInput(StrictSerializer):
+    """A new text for a comment."""
+
+    source = StrictCharField(help_text="The text as typed.")  # type: ignore[assignment]
+    format = serializers.ChoiceField(choices=["plain", "markdown"], required=False)
+
+
+class VoteInput(StrictSerializer):
+    """An opinion."""
+
+    value = StrictIntegerField(help_text="1 or -1.")
+
+    def validate_value(self, value: int) -> int:
+        """Returns the vote.
+
+        Raises:
+            ValidationError: it is neither 1 nor -1.
+        """
+        if value not in {1, -1}:
+            raise serializers.ValidationError("A vote is 1 or -1.", code="invalid_choice")
+        return value
+
+
+class PreviewInput(StrictSerializer):
+    """A text to look at before it is sent."""
+
+    source = StrictCharField()  # type: ignore[assignment]
+    format = serializers.ChoiceField(choices=["plain", "markdown"], default="plain")
+    thread = StrictCharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="Key of the thread whose names and numbers become links.",
+    )
+
+
+def checked(kind: type[StrictSerializer], data: Any) -> dict[str, Any]:
+    """Returns the checked values of a body.
+
+    Raises:
+        ValidationError: as ``kind`` says.
+    """
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values

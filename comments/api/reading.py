@@ -1,0 +1,234 @@
+"""Public reads of threads: the same bytes for everybody, stored under the thread's version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from comments.api import documents as docs
+from comments.api.base import (
+    LONGEST_KEY,
+    ApiView,
+    answer_made,
+    answer_read,
+    choice,
+    text_parameter,
+    whole_number,
+)
+from comments.api.rendering import dumps
+from comments.api.shapes import (
+    SORTS,
+    comment_json,
+    comment_path,
+    page_json,
+    thread_json,
+    thread_path,
+)
+from comments.errors import FieldError, ValidationFailed
+from comments.queries.comments import comment_by_number
+from comments.queries.events import changes_since
+from comments.queries.listing import Shape, context_of, list_comments, list_replies
+from comments.queries.people import matching_participants
+from comments.queries.threads import ThreadHead, thread_by_url, thread_counts
+
+MOST_KEYS = 100
+DEEPEST_TREE = 10
+MOST_PER_PARENT = 50
+
+
+class ThreadLookup(ApiView):
+    """Which thread belongs to a page."""
+
+    @extend_schema(**docs.THREAD_LOOKUP)
+    def get(self, request: Request) -> HttpResponse:
+        """Answers with the thread of ``?url=`` or ``?key=``; never makes one."""
+        url = text_parameter(request, "url", most=2000)
+        key = text_parameter(request, "key", most=200)
+        if bool(url) == bool(key):
+            detail = "Send either url or key."
+            raise ValidationFailed([FieldError("#/url", "required", detail)])
+        head = self.thread(key) if key else thread_by_url(site_id=self.site.pk, url=url)
+        return _thread_answer(request, head)
+
+
+class ThreadDetail(ApiView):
+    """One thread."""
+
+    @extend_schema(**docs.THREAD_DETAIL)
+    def get(self, request: Request, key: str) -> HttpResponse:
+        """Answers with its counters, limits and addresses."""
+        return _thread_answer(request, self.thread(key))
+
+
+def _thread_answer(request: Request, head: ThreadHead) -> HttpResponse:
+    return answer_read(
+        request, head=head, shape="thread", make=lambda: (dumps(thread_json(head)), "")
+    )
+
+
+def shape_of(request: Request, *, tree: bool = False) -> Shape:
+    """Returns the shape that the query parameters ask for.
+
+    Raises:
+        ValidationFailed: a parameter is not acceptable.
+    """
+    since = request.query_params.get("since_number")
+    return Shape(
+        shape="tree" if tree else choice(request, "shape", choices=("flat", "tree")),  # type: ignore[arg-type]
+        sort=choice(request, "sort", choices=SORTS),  # type: ignore[arg-type]
+        limit=whole_number(request, "limit", default=50, least=1, most=100),
+        depth=whole_number(request, "depth", default=3, least=1, most=DEEPEST_TREE),
+        per_parent=whole_number(request, "per_parent", default=3, least=1, most=MOST_PER_PARENT),
+        since_number=None
+        if since is None
+        else whole_number(request, "since_number", default=0, least=0, most=2**53),
+    )
+
+
+def _kept_query(request: Request) -> dict[str, str]:
+    names = ("shape", "sort", "limit", "depth", "per_parent", "since_number")
+    return {name: request.query_params[name] for name in names if name in request.query_params}
+
+
+def answer_list(request: Request, *, head: ThreadHead) -> HttpResponse:
+    """Returns a page of a thread."""
+    shape = shape_of(request)
+    cursor = request.query_params.get("cursor") or None
+    query = _kept_query(request)
+
+    def make() -> tuple[bytes, str]:
+        page = list_comments(head=head, shape=shape, cursor=cursor)
+        body, link = page_json(
+            head,
+            page,
+            path=f"{thread_path(head.key)}comments/",
+            query=query,
+            limit=shape.limit,
+            nested=shape.shape == "tree",
+        )
+        return dumps(body), link
+
+    stored_as = f"list|{shape.key()}|{sorted(query.items())}|{cursor or ''}"
+    return answer_read(request, head=head, shape=stored_as, make=make)
+
+
+class CommentDetail(ApiView):
+    """One comment by its number."""
+
+    @extend_schema(**docs.COMMENT_DETAIL)
+    def get(self, request: Request, key: str, number: int) -> HttpResponse:
+        """Answers with the comment, or the tombstone that stands for it."""
+        head = self.thread(key)
+        return _stored(
+            request,
+            head,
+            f"comment|{number}",
+            lambda: comment_json(comment_by_number(head=head, number=number)),
+        )
+
+
+def _stored(
+    request: Request, head: ThreadHead, shape: str, make: Callable[[], dict[str, Any]]
+) -> HttpResponse:
+    return answer_read(request, head=head, shape=shape, make=lambda: (dumps(make()), ""))
+
+
+class CommentContext(ApiView):
+    """What a permalink shows."""
+
+    @extend_schema(**docs.COMMENT_CONTEXT)
+    def get(self, request: Request, key: str, number: int) -> HttpResponse:
+        """Answers with the comment, its ancestors and its first replies."""
+        head = self.thread(key)
+        shape = shape_of(request, tree=True)
+
+        def make() -> dict[str, Any]:
+            found = context_of(head=head, number=number, shape=shape)
+            return {
+                "thread": thread_json(head),
+                "ancestors": [comment_json(item) for item in found.ancestors],
+                "comment": comment_json(found.comment, nested=True),
+            }
+
+        return _stored(request, head, f"context|{number}|{shape.key()}", make)
+
+
+class CommentReplies(ApiView):
+    """More of one branch."""
+
+    @extend_schema(**docs.COMMENT_REPLIES)
+    def get(self, request: Request, key: str, number: int) -> HttpResponse:
+        """Answers with direct replies from a cursor on, each with what stands below it."""
+        head = self.thread(key)
+        shape = shape_of(request, tree=True)
+        cursor = request.query_params.get("cursor") or None
+        query = _kept_query(request)
+
+        def make() -> tuple[bytes, str]:
+            page = list_replies(head=head, number=number, shape=shape, cursor=cursor)
+            path = f"{comment_path(head.key, number)}replies/"
+            body, link = page_json(
+                head, page, path=path, query=query, limit=shape.limit, nested=True
+            )
+            return dumps(body), link
+
+        stored_as = f"replies|{number}|{shape.key()}|{sorted(query.items())}|{cursor or ''}"
+        return answer_read(request, head=head, shape=stored_as, make=make)
+
+
+class ThreadChanges(ApiView):
+    """What changed since a version."""
+
+    @extend_schema(**docs.THREAD_CHANGES)
+    def get(self, request: Request, key: str) -> HttpResponse:
+        """Answers with the versions after ``since``, in order and without gaps."""
+        head = self.thread(key)
+        since = whole_number(request, "since", default=0, least=0, most=2**53)
+
+        def make() -> dict[str, Any]:
+            found = changes_since(head=head, since=since)
+            return {
+                "version": found.version,
+                "changes": [
+                    {"version": change.version, "kind": change.kind, "number": change.number}
+                    for change in found.changes
+                ],
+                "next": found.next,
+            }
+
+        return _stored(request, head, f"changes|{since}", make)
+
+
+class ThreadParticipants(ApiView):
+    """Names for the autocomplete of mentions."""
+
+    @extend_schema(**docs.THREAD_PARTICIPANTS)
+    def get(self, request: Request, key: str) -> HttpResponse:
+        """Answers with names in this thread that begin with ``q``; never an address."""
+        head = self.thread(key)
+        start = text_parameter(request, "q", most=80)
+
+        def make() -> dict[str, Any]:
+            found = matching_participants(thread_id=head.id, start=start)
+            return {"participants": [{"name": name, "number": number} for name, number in found]}
+
+        return _stored(request, head, f"participants|{start}", make)
+
+
+class Counts(ApiView):
+    """How many comments threads have."""
+
+    @extend_schema(**docs.COUNTS)
+    def get(self, request: Request) -> HttpResponse:
+        """Answers with the number of visible comments for up to 100 keys: one query."""
+        keys = request.query_params.getlist("key")
+        if not 1 <= len(keys) <= MOST_KEYS or any(
+            len(k) > LONGEST_KEY or "\x00" in k for k in keys
+        ):
+            detail = f"Send key 1 to {MOST_KEYS} times, each of at most {LONGEST_KEY} characters."
+            raise ValidationFailed([FieldError("#/key", "invalid", detail)])
+        return answer_made(request, {"counts": thread_counts(site_id=self.site.pk, keys=keys)})

@@ -1,0 +1,48 @@
+"""The addresses of the API, below ``/api/v1/``."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from comments.api import reading, viewer, writing
+from comments.api.schema import Docs, Schema
+
+
+class NumberConverter:
+    """A whole number that any database can hold."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        """Returns the number."""
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        """Returns the number as text."""
+        return str(value)
+
+
+register_converter(NumberConverter, "number")
+
+THREAD = "threads/<str:key>/"
+COMMENT = f"{THREAD}comments/<number:number>/"
+
+urlpatterns = [
+    path("threads/", reading.ThreadLookup.as_view(), name="thread-lookup"),
+    path(THREAD, reading.ThreadDetail.as_view(), name="thread"),
+    path(f"{THREAD}comments/", writing.ThreadComments.as_view(), name="thread-comments"),
+    path(COMMENT, reading.CommentDetail.as_view(), name="comment"),
+    path(f"{COMMENT}context/", reading.CommentContext.as_view(), name="comment-context"),
+    path(f"{COMMENT}replies/", reading.CommentReplies.as_view(), name="comment-replies"),
+    path(f"{THREAD}changes/", reading.ThreadChanges.as_view(), name="thread-changes"),
+    path(
+        f"{THREAD}participants/", reading.ThreadParticipants.as_view(), name="thread-participants"
+    ),
+    path("comments/<number:comment_id>/", writing.CommentById.as_view(), name="comment-by-id"),
+    path("comments/<number:comment_id>/vote/", writing.CommentVote.as_view(), name="comment-vote"),
+    path("viewer/", viewer.Viewer.as_view(), name="viewer"),
+    path("preview/", writing.Preview.as_view(), name="preview"),
+    path("counts/", reading.Counts.as_view(), name="counts"),
+    path("schema/", Schema.as_view(), name="schema"),
+    path("docs/", Docs.as_view(), name="docs"),
+]

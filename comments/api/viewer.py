@@ -1,0 +1,60 @@
+"""What concerns the caller alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from comments.actions.people import token_of
+from comments.api import documents as docs
+from comments.api.base import ApiView, private, text_parameter
+from comments.api.shapes import comment_json
+from comments.errors import AuthRequired, FieldError, ValidationFailed
+from comments.queries.viewer import editable_until, own_comments, own_votes
+
+
+class Viewer(ApiView):
+    """The caller, in one thread."""
+
+    @extend_schema(**docs.VIEWER)
+    def get(self, request: Request) -> Response:
+        """Answers with votes, own comments (held ones too) and until when they can be changed."""
+        key = text_parameter(request, "thread", most=200)
+        if not key:
+            raise ValidationFailed([FieldError("#/thread", "required", "Name a thread.")])
+        head = self.thread(key)
+        caller = self.caller
+        body: dict[str, Any] = {
+            "viewer": None,
+            "may": {
+                "post": head.state == "open",
+                "vote": head.state == "open" and caller.is_known,
+                "moderate": caller.is_moderator,
+            },
+            "votes": {},
+            "comments": [],
+        }
+        if not caller.is_known:
+            return private(body)
+        caller.need("read")
+        participant = caller.as_participant(site=self.site, now=self.now)
+        body["viewer"] = {"name": participant.name, "signed_in": caller.user is not None}
+        votes = own_votes(thread_id=head.id, participant_id=participant.pk)
+        body["votes"] = {str(number): value for number, value in votes.items()}
+        for item in own_comments(head=head, participant_id=participant.pk):
+            until = editable_until(item)
+            own = comment_json(item)
+            own["editable_until"] = until if until is not None and until > self.now else None
+            body["comments"].append(own)
+        return private(body)
+
+    @extend_schema(**docs.SIGN_IN)
+    def post(self, request: Request) -> Response:
+        """Changes a host site's token for a comment token, good for many requests."""
+        participant = self.caller.participant
+        if participant is None:
+            raise AuthRequired("Send the host site's token as Bearer.")
+        return private({"name": participant.name, "token": token_of(participant)})

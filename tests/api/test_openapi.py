@@ -1,0 +1,71 @@
+"""The OpenAPI document: committed, true, and complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from blog.management.commands.write_openapi import document_text
+from comments.api.schema import openapi_document
+from comments.errors import refusals
+from tests.conftest import ROOT
+
+
+def test_committed_document_is_the_one_the_code_describes() -> None:
+    committed = (ROOT / "openapi.json").read_bytes()
+    assert committed == document_text(), "run: python manage.py write_openapi"
+
+
+def api_paths() -> set[str]:
+    found: set[str] = set()
+
+    def walk(patterns: list[Any], prefix: str) -> None:
+        for pattern in patterns:
+            route = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, route)
+            elif isinstance(pattern, URLPattern) and route.startswith("api/v1/"):
+                found.add(route)
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+def test_every_address_of_the_api_is_described() -> None:
+    described = {
+        "/" + path.replace("<number:", "{").replace("<str:", "{").replace(">", "}")
+        for path in api_paths()
+    } - {"/api/v1/schema/", "/api/v1/docs/"}
+    assert described == set(openapi_document()["paths"])
+
+
+def test_document_is_openapi_3_1_with_an_id_and_a_summary_for_each_operation() -> None:
+    document = openapi_document()
+    assert document["openapi"].startswith("3.1")
+    operations = [op for path in document["paths"].values() for op in path.values()]
+    assert all(operation["summary"] for operation in operations)
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+
+
+@pytest.mark.django_db
+def test_document_and_its_readable_page_are_served(client: Client) -> None:
+    schema = client.get("/api/v1/schema/")
+    assert schema.json()["paths"] == openapi_document()["paths"]
+    page = client.get("/api/v1/docs/").content.decode()
+    for path in openapi_document()["paths"]:
+        assert path.split("{", maxsplit=1)[0] in page
+    assert "<script" not in page
+
+
+def test_every_code_of_the_contract_has_a_class() -> None:
+    codes = {kind.code for kind in refusals()}
+    contract = (
+        "not_found thread_unknown thread_closed parent_not_found parent_not_published "
+        "depth_exceeded auth_required forbidden sanctioned validation_failed malformed too_large "
+        "duplicate_comment idempotency_conflict rate_limited edit_window_expired "
+        "precondition_required stale_version already_decided lease_lost vote_on_own cursor_invalid"
+    )
+    assert codes >= set(contract.split())

@@ -1,0 +1,195 @@
+"""Who is calling: API tokens with scopes, host sites' tokens, origins."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.contrib.sites.models import Site
+from django.test import Client
+from django.utils import timezone
+
+from comments.actions.signing_in import make_api_token
+from comments.models import ApiToken, Participant, SiteSettings
+from comments.queries.sites import forget_profiles
+from tests.making import make_moderator, make_thread, post
+
+pytestmark = pytest.mark.django_db
+
+PATH = "/api/v1/threads/a-thread/comments/"
+SECRET = "a-secret-of-the-host-site-of-32-characters"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings() -> Any:
+    forget_profiles()
+    yield
+    forget_profiles()
+
+
+def write(client: Client, source: str, **headers: str) -> Any:
+    return client.post(
+        PATH, json.dumps({"source": source}), content_type="application/json", headers=headers
+    )
+
+
+def host_key(algorithm: str, key: str) -> None:
+    SiteSettings.objects.create(site=Site.objects.get(pk=1), jwt_algorithm=algorithm, jwt_key=key)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    body = {"sub": "u-1", "jti": "one", "name": "Hana", "email": "hana@example.org"}
+    expires = timezone.now() + timedelta(minutes=5)
+    return {**body, "exp": int(expires.timestamp()), **changes}
+
+
+def test_api_token_writes_as_its_user_and_only_its_digest_is_stored(client: Client) -> None:
+    make_thread()
+    user = make_moderator("mona")
+    token = make_api_token(
+        site_id=1, user=user, label="t", scopes=["read", "write"], now=timezone.now()
+    )
+    answer = write(client, "Hello.", authorization=f"Bearer {token}")
+    assert answer.status_code == 201
+    assert answer.json()["author"]["badges"] == []  # without the scope he is no moderator
+    assert token not in str(ApiToken.objects.values().get())
+
+
+@pytest.mark.parametrize("scopes", [[], ["read"], ["moderate"], ["admin"]])
+def test_scope_that_a_token_lacks_is_named(client: Client, scopes: list[str]) -> None:
+    make_thread()
+    token = make_api_token(
+        site_id=1, user=make_moderator(), label="t", scopes=scopes, now=timezone.now()
+    )
+    answer = write(client, "Hello.", authorization=f"Bearer {token}")
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert "'write'" in answer.json()["detail"]
+
+
+def test_expired_revoked_foreign_or_orphaned_token_is_refused(client: Client) -> None:
+    make_thread()
+    user, now = make_moderator(), timezone.now()
+
+    def token(**changes: Any) -> str:
+        made = make_api_token(site_id=1, user=user, label="t", scopes=["write"], now=now)
+        ApiToken.objects.filter(pk=ApiToken.objects.latest("pk").pk).update(**changes)
+        return made
+
+    other = Site.objects.create(domain="other.example", name="Other")
+    tokens = [token(expires_at=now), token(revoked_at=now), token(site=other), token()]
+    assert write(client, "ok", authorization=f"Bearer {tokens[3]}").status_code == 201
+    user.is_active = False
+    user.save()
+    for made in tokens:
+        assert write(client, "x", authorization=f"Bearer {made}").status_code == 401
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
+def test_host_site_signs_its_users_in_once_with_each_token(client: Client, algorithm: str) -> None:
+    make_thread()
+    if algorithm == "HS256":
+        signing: Any = SECRET
+        host_key(algorithm, SECRET)
+    else:
+        signing = Ed25519PrivateKey.generate()
+        public = signing.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        host_key(algorithm, public.decode())
+    token = jwt.encode(claims(), signing, algorithm=algorithm)
+    first = write(client, "One.", authorization=f"Bearer {token}")
+    assert first.status_code == 201
+    assert first.json()["author"]["name"] == "Hana"
+    again = write(client, "Two.", authorization=f"Bearer {token}")
+    assert (again.status_code, again.json()["code"]) == (401, "auth_required")
+    fresh = jwt.encode(claims(jti="two"), signing, algorithm=algorithm)
+    assert write(client, "Two.", authorization=f"Bearer {fresh}").status_code == 201
+    participant = Participant.objects.get(subject="u-1")
+    assert participant.email == "hana@example.org"
+    assert participant.email_verified_at is not None
+    assert participant.comments.count() == 2
+
+
+def test_retry_with_idempotency_key_may_carry_the_same_host_token(client: Client) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    token = jwt.encode(claims(), SECRET, algorithm="HS256")
+    headers = {"authorization": f"Bearer {token}", "idempotency_key": "k"}
+    first = write(client, "One.", **headers)
+    assert write(client, "One.", **headers).json() == first.json()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": 1},
+        {"exp": 4102444800},
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": 10**30},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": None},
+        {"jti": ""},
+        {"jti": "x" * 300},
+        {"name": ["Hana"]},
+    ],
+)
+def test_host_token_with_unfit_claims_is_refused(client: Client, changes: dict[str, Any]) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    body = {name: value for name, value in claims(**changes).items() if value is not None}
+    token = jwt.api_jws.encode(json.dumps(body).encode(), SECRET, algorithm="HS256")
+    assert write(client, "x", authorization=f"Bearer {token}").status_code == 401
+
+
+def test_host_token_signed_otherwise_is_refused(client: Client) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    forged = [
+        jwt.encode(claims(), "another-secret-that-is-long-enough-too", algorithm="HS256"),
+        jwt.encode(claims(), "", algorithm="none"),
+        jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA"),
+    ]
+    for token in forged:
+        assert write(client, "x", authorization=f"Bearer {token}").status_code == 401
+    assert Participant.objects.count() == 0
+
+
+def test_host_token_changes_into_a_comment_token(client: Client) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    token = jwt.encode(claims(), SECRET, algorithm="HS256")
+    answer = client.post("/api/v1/viewer/", headers={"authorization": f"Bearer {token}"})
+    comment_token = answer.json()["token"]
+    made = write(client, "Hello.", authorization=f"Comment {comment_token}")
+    assert made.json()["author"]["name"] == "Hana"
+
+
+def test_only_the_sites_origins_are_answered_across_origins(client: Client) -> None:
+    post(make_thread())
+    SiteSettings.objects.create(
+        site=Site.objects.get(pk=1), allowed_origins=["https://www.example.org"]
+    )
+    allowed = client.get(PATH, headers={"origin": "https://www.example.org"})
+    assert allowed["Access-Control-Allow-Origin"] == "https://www.example.org"
+    for origin in ("https://evil.example", "null", "https://www.example.org.evil.example"):
+        answer = client.get(PATH, headers={"origin": origin})
+        assert "Access-Control-Allow-Origin" not in answer
+        assert "Access-Control-Allow-Credentials" not in answer
+    preflight = client.options(
+        PATH,
+        headers={
+            "origin": "https://www.example.org",
+            "access_control_request_method": "POST",
+            "access_control_request_headers": "content-type,idempotency-key",
+        },
+    )
+    assert preflight.status_code == 200
+    assert "POST" in preflight["Access-Control-Allow-Methods"]
+    assert "idempotency-key" in preflight["Access-Control-Allow-Headers"]
