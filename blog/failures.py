@@ -1,0 +1,61 @@
+"""What an address answers when it cannot: a problem document below ``/api/``, else a page.
+
+These run when something has gone wrong already, so the pages ask no database and no session.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from comments.api.problems import problem_response, refusal_for
+from comments.errors import Forbidden, Malformed, NotFound, Refusal, ServerError, TooLarge
+
+log = logging.getLogger("blog.failures")
+
+SENTENCES: dict[type[Refusal], str] = {
+    Malformed: "Your browser sent something that this site cannot read.",
+    TooLarge: "What you sent is larger than this site takes.",
+    Forbidden: "You may not see this page, or not do this.",
+    NotFound: "There is nothing at this address. It may have been mistyped, or be gone.",
+    ServerError: "The fault is ours, and it has been written down. Please try again later.",
+}
+
+
+def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return problem_response(refusal, request)
+    context = {"refusal": refusal, "sentence": SENTENCES.get(type(refusal), refusal.detail)}
+    answer = HttpResponse(status=refusal.status)
+    answer.headers["Cache-Control"] = "no-store"
+    try:
+        answer.content = render_to_string("blog/refusal.html", context).encode()
+    except Exception:
+        log.exception("the page of a failure could not be made")
+        answer.headers["Content-Type"] = "text/plain; charset=utf-8"
+        answer.content = f"{HTTPStatus(refusal.status).phrase}\n".encode()
+    return answer
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answers 400, or 413 to a body that is larger than the site takes."""
+    refusal = refusal_for(exception)
+    return _answer(request, refusal if refusal.status < ServerError.status else Malformed())
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answers 403."""
+    return _answer(request, Forbidden())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answers 404."""
+    return _answer(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answers 500; Django has logged what happened."""
+    return _answer(request, ServerError())

@@ -1,0 +1,107 @@
+"""The pages of the blog: its posts, its series, and a post with the thread below it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+from blog.models import Post, Series, SeriesPart
+from comments.errors import NotFound
+from comments.queries.sites import site_of
+from comments.queries.thread_page import head_from
+from comments.queries.threads import ThreadHead
+from comments.views.thread import ThreadPage
+
+POSTS_SHOWN = 30
+LONGEST_SLUG = 200
+
+
+def site_id_of(request: HttpRequest) -> int:
+    """Returns the id of the site that a request concerns.
+
+    Raises:
+        Http404: no site answers at this address.
+    """
+    try:
+        return site_of(request).pk
+    except NotFound as refusal:
+        raise Http404(refusal.detail) from None
+
+
+def is_slug(text: str) -> bool:
+    """Returns whether a database can be asked for this slug."""
+    return "\x00" not in text and len(text) <= LONGEST_SLUG
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Answers with the posts, newest first, ``POSTS_SHOWN`` at once: two queries at most."""
+    site_id = site_id_of(request)
+    posts = Post.objects.filter(site_id=site_id).select_related("thread")
+    if before := request.GET.get("before", ""):
+        last = posts.filter(slug=before).first() if is_slug(before) else None
+        if last is None:
+            raise Http404
+        older = posts.filter(published_on__lt=last.published_on)
+        posts = older | posts.filter(published_on=last.published_on, pk__lt=last.pk)
+    found = list(posts.order_by("-published_on", "-pk")[: POSTS_SHOWN + 1])
+    context = {"posts": found[:POSTS_SHOWN], "has_older": len(found) > POSTS_SHOWN}
+    return render(request, "blog/home.html", context)
+
+
+def series(request: HttpRequest, slug: str) -> HttpResponse:
+    """Answers with the parts of a series; those without a post have no link."""
+    site_id = site_id_of(request)
+    found = Series.objects.filter(site_id=site_id, slug=slug).first() if is_slug(slug) else None
+    if found is None:
+        raise Http404
+    return render(request, "blog/series.html", {"series": found, "parts": parts_of(found)})
+
+
+def parts_of(series: Series) -> list[SeriesPart]:
+    """Returns the parts of a series in order, with their posts: one query."""
+    return list(series.parts.select_related("post__thread").order_by("part"))
+
+
+class PostPage(ThreadPage):
+    """A post, and the comments on it."""
+
+    template_name = "blog/post.html"
+    refusal_template_name = "blog/refusal.html"
+
+    @cached_property
+    def article(self) -> Post:
+        """Returns the post.
+
+        Raises:
+            NotFound: there is none of this slug.
+        """
+        slug = self.kwargs["slug"]
+        posts = Post.objects.filter(site_id=site_of(self.request).pk)
+        posts = posts.select_related("thread", "series_part__series")
+        found = posts.filter(slug=slug).first() if is_slug(slug) else None
+        if found is None:
+            raise NotFound("There is no such post.")
+        return found
+
+    def thread_head(self) -> ThreadHead:
+        """Returns the thread of the post."""
+        return head_from(self.article.thread)
+
+    def page_context(self) -> dict[str, Any]:
+        """Returns the post, and the parts of its series."""
+        part = self.article.series_part
+        parts = parts_of(part.series) if part is not None else []
+        return {"post": self.article, "parts": parts}
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answers a form without a valid CSRF token: says what to do, and gives the text back."""
+    context = {"text": request.POST.get("source", "")}
+    answer = render(request, "blog/csrf_failed.html", context, status=403)
+    answer.headers["Cache-Control"] = "no-store"
+    patch_vary_headers(answer, ["Cookie"])
+    return answer

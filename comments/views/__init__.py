@@ -1,0 +1,1 @@
+"""Pages and feeds for people who read with a browser; none of them needs JavaScript."""

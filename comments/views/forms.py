@@ -1,0 +1,202 @@
+"""The forms of a thread's page.
+
+They check what fields look like; whether a text or a name is acceptable is the actions' business,
+whose refusals are put beside the fields by ``add_refusal``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django import forms
+
+from comments.actions.people import LONGEST_NAME
+from comments.conf import options
+from comments.errors import Refusal, ValidationFailed
+from comments.models import Format, Participant
+
+LONGEST_KEY = 64
+LONGEST_ADDRESS = 254
+LONGEST_URL = 500
+MOST_DIGITS = 18
+
+_FIELDS = {
+    "#/source": "source",
+    "#/format": "format",
+    "#/author": "name",
+    "#/author/name": "name",
+    "#/author/email": "email",
+    "#/author/url": "url",
+}
+
+SENTENCES = {
+    "rate_limited": "That was a lot in a short time. {detail} Nothing you wrote is lost.",
+    "idempotency_conflict": (
+        "This form has been sent before, with another text. "
+        "Press Post once more to send this one as a new comment."
+    ),
+    "duplicate_comment": "You have said exactly this a moment ago, so it was not posted again.",
+    "parent_not_published": "{detail} You can post your text as a comment of its own.",
+    "parent_not_found": "{detail} You can post your text as a comment of its own.",
+    "stale_version": (
+        "This comment has changed since you opened the form. What it says now stands below; "
+        "press the button once more if you still want to go on."
+    ),
+}
+"""What a writer is told, where the refusal's own sentence was made for programmers."""
+
+
+def sentence_for(refusal: Refusal) -> str:
+    """Returns a refusal in words for somebody who writes a comment."""
+    return SENTENCES.get(refusal.code, "{detail}").format(detail=refusal.detail)
+
+
+class TextForm(forms.Form):
+    """A text and how it is to be read: what a new and a changed comment have in common."""
+
+    source = forms.CharField(
+        label="Comment",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
+        error_messages={"required": "Write something first."},
+    )
+    format = forms.ChoiceField(
+        label="Format",
+        choices=[(Format.PLAIN.value, "plain text"), (Format.MARKDOWN.value, "Markdown")],
+        widget=forms.RadioSelect,
+        initial=Format.PLAIN.value,
+        required=False,
+        error_messages={"invalid_choice": "Choose plain text or Markdown."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        most = f"{options().max_comment_chars:,}"
+        self.fields[
+            "source"
+        ].help_text = (
+            f"Up to {most} characters. #7 links to comment 7, @Name to somebody who writes here."
+        )
+
+    def add_refusal(self, refusal: Refusal) -> None:
+        """Puts a refusal beside the field that it is about, else above the form."""
+        if not isinstance(refusal, ValidationFailed):
+            self.add_error(None, sentence_for(refusal))
+            return
+        for error in refusal.errors:
+            field = _FIELDS.get(error.pointer)
+            self.add_error(field if field in self.fields else None, error.detail)
+
+
+class CommentForm(TextForm):
+    """A new comment; a guest says who he is."""
+
+    field_order = ("name", "email", "url", "source", "format")
+
+    name = forms.CharField(
+        label="Name",
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
+        error_messages={"required": "A name is needed."},
+    )
+    email = forms.EmailField(
+        label="E-mail",
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        help_text="Never shown.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"invalid": "This is no e-mail address."},
+    )
+    url = forms.URLField(
+        label="Website",
+        required=False,
+        max_length=LONGEST_URL,
+        assume_scheme="https",
+        widget=forms.TextInput(attrs={"autocomplete": "url", "inputmode": "url"}),
+        error_messages={"invalid": "This is no address of a website."},
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        participant: Participant | None,
+        has_account: bool,
+        reply_to: int | None = None,
+    ) -> None:
+        """Makes the form for somebody.
+
+        Args:
+            data: what was posted, or ``None`` for an empty form.
+            participant: who the guest is known as; his name is filled in, his e-mail is not
+                shown even to himself.
+            has_account: the name is known from elsewhere and not asked for.
+            reply_to: number of the comment answered.
+        """
+        initial = {"name": participant.name, "url": participant.url} if participant else {}
+        super().__init__(data, auto_id="reply-%s", initial=initial)
+        self.reply_to = reply_to
+        self.reply_is_lost = False
+        """The comment to be answered cannot be, so this one would stand for itself."""
+        self.kept_email = participant.email if participant else ""
+        if has_account:
+            for field in ("name", "email", "url"):
+                del self.fields[field]
+            return
+        if self.kept_email:
+            self.fields["email"].help_text = "Never shown. Yours is known; leave this empty."
+
+    def check(self, *, name_needed: bool) -> None:
+        """Finds what is wrong with the fields; a preview does without a name."""
+        name = self.fields.get("name", forms.Field())
+        name.required = name_needed
+        self.full_clean()
+        name.required = True
+
+    @property
+    def key(self) -> str:
+        """Returns the random key of this form: whatever is sent with it is sent once."""
+        given = str(self.data.get("key", ""))
+        return given if is_key(given) else new_key()
+
+    def clean_url(self) -> str:
+        """Returns the website's address if it is one of the web.
+
+        Raises:
+            ValidationError: it has another scheme.
+        """
+        address = str(self.cleaned_data["url"])
+        if address and not address.lower().startswith(("http://", "https://")):
+            raise forms.ValidationError("A website begins with http:// or https://.")
+        return address
+
+    def renew_key(self) -> None:
+        """Gives the form another key, so that it can be sent as something new."""
+        self.data = {**{name: self.data[name] for name in self.data}, "key": new_key()}
+
+
+class EditForm(TextForm):
+    """A new text for a comment; ``version`` is the one that its author has seen."""
+
+    def __init__(self, data: Any = None, *, comment_id: int, version: int, **kwargs: Any) -> None:
+        super().__init__(data, auto_id="edit-%s", **kwargs)
+        self.comment_id = comment_id
+        self.version = version
+
+
+def new_key() -> str:
+    """Returns a key that nobody guesses."""
+    return secrets.token_urlsafe(16)
+
+
+def is_key(text: str) -> bool:
+    """Returns whether a text could be a key of ours."""
+    return 0 < len(text) <= LONGEST_KEY and text.isascii() and text.isprintable()
+
+
+def whole_number(text: object) -> int | None:
+    """Returns a text's whole number if any database can hold it, else ``None``."""
+    if not isinstance(text, str) or not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text) if len(text) <= MOST_DIGITS else None

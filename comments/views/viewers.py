@@ -1,0 +1,103 @@
+"""Who looks at a page: a signed-in user, a guest by the cookie of his browser, or nobody known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.sites.models import Site
+from django.http import HttpRequest, HttpResponse
+
+from comments.actions.changing import Editor
+from comments.actions.limiting import address_of, spend
+from comments.actions.people import display_name, participant_of_token, token_of
+from comments.actions.posting import Writer
+from comments.models import Participant
+from comments.queries.permissions import is_moderator
+
+COOKIE = "comments_guest"
+COOKIE_SECONDS = 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks; a user who never wrote here has no participant yet."""
+
+    participant: Participant | None = None
+    user: AbstractBaseUser | None = None
+    is_moderator: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Returns whether the viewer can be told from others."""
+        return self.participant is not None or self.user is not None
+
+    @property
+    def has_account(self) -> bool:
+        """Returns whether somebody else vouches for the name, so that it is not asked for."""
+        who = self.participant
+        by_participant = who is not None and (who.user_id is not None or bool(who.subject))
+        return self.user is not None or by_participant
+
+    @property
+    def participant_id(self) -> int | None:
+        """Returns the id of the viewer's comments' author."""
+        return self.participant.pk if self.participant is not None else None
+
+    @property
+    def name(self) -> str:
+        """Returns the name that the viewer writes under; ``""`` for nobody known."""
+        if self.user is not None:
+            return display_name(self.user)
+        return self.participant.name if self.participant is not None else ""
+
+    @property
+    def editor(self) -> Editor:
+        """Returns the viewer as somebody who changes comments."""
+        return Editor(participant=self.participant, is_moderator=self.is_moderator)
+
+    @property
+    def writer(self) -> Writer:
+        """Returns the viewer as the writer of a comment; a guest's name comes in beside."""
+        return Writer(participant=self.participant, user=self.user, is_moderator=self.is_moderator)
+
+    def spend(self, limit: str, request: HttpRequest) -> None:
+        """Counts a request against the limits of its address and of the viewer, as the API does.
+
+        Raises:
+            RateLimited: one of them is reached.
+        """
+        spend(f"{limit}_ADDRESS", who=address_of(request))
+        if self.user is not None:
+            spend(f"{limit}_PARTICIPANT", who=f"user:{self.user.pk}")
+        elif self.participant is not None:
+            spend(f"{limit}_PARTICIPANT", who=f"participant:{self.participant.pk}")
+
+
+def viewer_of(request: HttpRequest, *, site: Site) -> Viewer:
+    """Returns who looks; a forged, void or foreign cookie is nobody. At most one query more than
+    the session needs."""
+    user = getattr(request, "user", None)
+    if isinstance(user, AbstractBaseUser) and user.is_authenticated:
+        participant = Participant.objects.filter(site_id=site.pk, user_id=user.pk).first()
+        return Viewer(participant, user, is_moderator(user))
+    token = request.COOKIES.get(COOKIE, "")
+    return Viewer(participant_of_token(token, site_id=site.pk) if token else None)
+
+
+def remember_guest(response: HttpResponse, participant: Participant) -> None:
+    """Lets the browser keep who this guest is; no script can read it, no other site send it."""
+    response.set_cookie(
+        COOKIE,
+        token_of(participant),
+        max_age=COOKIE_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def forget_guest(response: HttpResponse) -> None:
+    """Lets the browser forget who this guest is; his comments stay."""
+    response.delete_cookie(COOKIE, samesite="Lax")

@@ -1,0 +1,264 @@
+"""The customer's post in Chromium: read, answered, edited and deleted, with and without scripts.
+
+The browser is started after the database is filled and stopped before it is emptied: while it runs,
+Playwright keeps an event loop in this thread, and Django refuses queries beside one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.contrib.sites.models import Site
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from blog.importing import digest_of, import_document
+from blog.models import Post
+from blog.publishing import save_post
+from blog.seed import decode_document, parse_document
+from comments.actions.generating import generate_thread
+from comments.actions.moderating import decide
+from comments.models import RepliesPolicy, Thread, ThreadState
+from tests.conftest import ROOT
+from tests.making import NOW, later, post
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DOCUMENT = ROOT / "fixtures" / "israpundit.txt"
+PAGE = "/posts/russia-and-the-new-me-part-iv/"
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 900}
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def site(live_server: LiveServer) -> Site:
+    """Returns the site, which goes when the database is emptied between tests."""
+    found, _ = Site.objects.get_or_create(pk=1, defaults={"domain": "x", "name": "x"})
+    return found
+
+
+@pytest.fixture
+def customers_post(site: Site) -> None:
+    """Imports the customer's post into the database that the server reads."""
+    data = DOCUMENT.read_bytes()
+    document = parse_document(decode_document(data))
+    import_document(site=site, document=document, digest=digest_of(data))
+
+
+def make_post(site: Site, slug: str) -> Thread:
+    """Returns the thread of a new post."""
+    made = Post(site=site, slug=slug, title=slug, body="<p>Text.</p>", published_on=NOW.date())
+    save_post(made, state=ThreadState.OPEN, premoderation=False, now=NOW)
+    return made.thread
+
+
+@contextmanager
+def started(path: str) -> Iterator[Browser]:
+    """Gives a browser and closes it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
+    """Gives a function that opens an address of the server in a fresh profile.
+
+    What a page complains about in its console, breaks off at, or violates of its policy fails the
+    test when it ends. A page that was asked for with a status of refusal is logged by Chromium
+    too, and is no complaint.
+    """
+    complaints: list[str] = []
+
+    def heard(message: Any) -> None:
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    with started(path) as browser:
+
+        def open_(address: str, **options: Any) -> Page:
+            page = browser.new_context(**{"viewport": DESK, **options}).new_page()
+            page.on("console", heard)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(f"{live_server.url}{address}")
+            return page
+
+        yield open_
+    assert complaints == []
+
+
+def overflow(page: Page) -> int:
+    """Returns by how many pixels the page is wider than the window."""
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+def ground(page: Page) -> str:
+    """Returns the colour of the page's ground, which only its stylesheet sets."""
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_a_reader_answers_edits_and_deletes_without_javascript(
+    customers_post: None, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(PAGE, java_script_enabled=False)
+        replies = page.locator("article.comment")
+        expect(replies).to_have_count(9)
+        for number in range(1, 10):
+            expect(page.locator(f"#comment-{number} h3")).to_have_text(f"#{number} Unknown")
+
+        page.get_by_role("link", name="Reply to comment 3").click()
+        expect(page.get_by_role("heading", name="Reply to #3")).to_be_in_viewport()
+        page.get_by_role("textbox", name="Name").fill("Ted Belman")
+        page.get_by_role("textbox", name="Comment").fill("I *agree* with #3.")
+        page.get_by_role("radio", name="Markdown").check()
+
+        page.get_by_role("button", name="Preview").click()
+        preview = page.get_by_role("region", name="Preview")
+        expect(preview.locator("em")).to_have_text("agree")
+        expect(preview).to_be_in_viewport()
+
+        page.get_by_role("button", name="Post").click()
+        name = page.get_by_role("textbox", name="Name")
+        expect(name).to_have_attribute("aria-invalid", "true")
+        expect(name).to_have_accessible_description(re.compile("belongs to somebody here"))
+        expect(page.get_by_role("textbox", name="Comment")).to_have_value("I *agree* with #3.")
+
+        name.fill("Ana")
+        page.get_by_role("button", name="Post").click()
+        expect(page).to_have_url(f"{live_server.url}{PAGE}#comment-10")
+        own = page.locator("#comment-10")
+        expect(own).to_be_in_viewport()
+        expect(own.locator("h3")).to_have_text("#10 Ana you")
+        expect(own.get_by_role("link", name="in reply to #3")).to_be_visible()
+        expect(page.locator("#comment-3")).to_contain_text("Mentioned in #10")
+
+        own.get_by_role("link", name="Edit").click()
+        page.locator("#edit-source").fill("I agree with #3 and #4.")
+        page.get_by_role("button", name="Save").click()
+        expect(own).to_contain_text("I agree with #3 and #4.")
+        expect(own).to_contain_text("edited")
+
+        page.get_by_role("button", name="Vote comment 4 up").click()
+        voted = page.get_by_role("button", name="Vote comment 4 up")
+        expect(voted).to_have_attribute("aria-pressed", "true")
+        expect(voted).to_contain_text("1")
+
+        own.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_role("status")).to_have_text("Your comment is gone.")
+        expect(replies).to_have_count(9)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_pages_fit_and_complain_about_nothing_in_either_scheme(
+    customers_post: None,
+    live_server: LiveServer,
+    chromium: str,
+    scheme: str,
+    window: dict[str, int],
+) -> None:
+    addresses = [
+        *(PAGE, f"{PAGE}?reply_to=9#reply", "/", "/series/russia-and-the-new-me/"),
+        *("/problems/", "/problems/validation_failed/", "/api/v1/docs/", "/nothing/"),
+    ]
+    with opener(chromium, live_server) as open_:
+        for address in addresses:
+            page = open_(address, viewport=window, color_scheme=scheme)
+            assert overflow(page) == 0, address
+            assert ground(page) == (
+                "rgb(253, 253, 251)" if scheme == "light" else "rgb(22, 24, 27)"
+            )
+            page.context.close()
+
+
+def test_a_deep_thread_of_unbreakable_words_fits_on_a_phone(
+    site: Site, live_server: LiveServer, chromium: str
+) -> None:
+    thread = make_post(site, "deep")
+    for number in range(1, 31):
+        post(thread, f"{number} {'unbreakable' * 30}", to=number - 1 or None, name="N" * 80)
+    with opener(chromium, live_server) as open_:
+        page = open_("/posts/deep/", viewport=PHONE)
+        assert overflow(page) == 0
+        box = page.locator("#comment-30 .text").bounding_box()
+        assert box is not None
+        assert box["width"] > 200
+
+
+def test_an_address_with_a_number_finds_a_comment_on_a_later_page(
+    site: Site, live_server: LiveServer, chromium: str
+) -> None:
+    thread = make_post(site, "long")
+    generate_thread(site_id=1, key="long", comments=200, seed=7)
+    loud = post(thread, "Loud.", name="Eve")
+    number = loud.comment.number
+    assert number is not None
+    below = post(thread, "Below.", name="Ana", to=number)
+    decide(
+        comment_id=loud.comment.pk,
+        action="reject",
+        now=later(1),
+        replies_policy=RepliesPolicy.COLLAPSE,
+    )
+    with opener(chromium, live_server) as open_:
+        page = open_("/posts/long/#comment-150")
+        expect(page).to_have_url(f"{live_server.url}/posts/long/?comment=150#comment-150")
+        expect(page.locator("#comment-150")).to_be_in_viewport()
+
+        page.evaluate("location.hash = '#comment-1'")
+        expect(page.locator("#comment-1")).to_be_in_viewport()
+
+        page.goto(f"{live_server.url}/posts/long/?sort=newest")
+        page.evaluate(f"location.hash = '#comment-{below.comment.number}'")
+        expect(page.locator(f"#comment-{below.comment.number}")).to_be_in_viewport()
+
+        page = open_("/posts/long/#comment-9999")
+        expect(page.get_by_role("alert")).to_have_text("This comment is not here (any more).")
+        expect(page.get_by_role("alert")).to_be_in_viewport()
+
+
+def test_the_page_can_be_used_from_the_keyboard(
+    customers_post: None, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(PAGE)
+        page.keyboard.press("Tab")
+        skip = page.get_by_role("link", name="Skip to the text")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Reply to comment 1").focus()
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Reply to #1")).to_be_in_viewport()
+
+
+def test_pressing_post_twice_makes_one_comment(
+    customers_post: None, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(PAGE)
+        page.get_by_role("textbox", name="Name").fill("Ana")
+        page.get_by_role("textbox", name="Comment").fill("Hello.")
+        page.get_by_role("button", name="Post").dblclick(no_wait_after=True)
+        expect(page.locator("#comment-10")).to_contain_text("Hello.")
+        page.reload()
+        expect(page.locator("article.comment")).to_have_count(10)
+        page.go_back()
+        page.get_by_role("button", name="Post").click()
+        expect(page.locator("article.comment")).to_have_count(10)
