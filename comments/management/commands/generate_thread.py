@@ -1,0 +1,63 @@
+"""``manage.py generate_thread``: a thread of a realistic shape and any size, for load tests."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from django.contrib.sites.models import Site
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from comments.actions.generating import generate_thread
+from comments.errors import Refusal
+
+
+class Command(BaseCommand):
+    """Fills a thread with made-up comments."""
+
+    help = "Fills an empty thread, made if missing, with made-up comments of a realistic shape."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declares which thread, how many comments, and the seed that they come from."""
+        parser.add_argument("--key", required=True, help="key of the thread")
+        parser.add_argument("--comments", type=int, required=True, help="how many, 1 or more")
+        parser.add_argument("--seed", type=int, required=True, help="the same gives the same")
+        parser.add_argument(
+            "--pending", type=float, default=0.0, help="share that waits for a moderator, 0 to 1"
+        )
+        parser.add_argument("--site", type=int, default=1, help="id of the site (default 1)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Fills the thread.
+
+        Raises:
+            CommandError: the thread has comments, or an argument is none that can be.
+        """
+        if not Site.objects.filter(pk=options["site"]).exists():
+            raise CommandError(f"There is no site {options['site']}.")
+        self._total = options["comments"]
+        began = monotonic()
+        try:
+            thread = generate_thread(
+                site_id=options["site"],
+                key=options["key"],
+                comments=options["comments"],
+                seed=options["seed"],
+                pending_share=options["pending"],
+                progress=self._show if self.stdout.isatty() else lambda _: None,
+            )
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from None
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        held = options["comments"] - thread.last_number
+        self.stdout.write(
+            f"{thread.key}: {thread.last_number} comments numbered, {thread.visible_count} visible,"
+            f" {held} held, version {thread.version}, in {monotonic() - began:.1f} s"
+        )
+
+    def _show(self, written: int) -> None:
+        """Keeps one line of a terminal at how far it is."""
+        ending = "\n" if written == self._total else ""
+        self.stdout.write(f"\r{written} of {self._total}", ending=ending)
+        self.stdout.flush()

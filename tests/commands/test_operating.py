@@ -1,0 +1,210 @@
+"""The operator's commands: what they print, when they exit with 1, what they refuse."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.utils import timezone
+
+from comments.actions.generating import AT_ONCE
+from comments.models import ApiToken, Comment, Event, IdempotentAnswer, Thread, TokenUse
+from comments.rules.rendering import RENDERER_VERSION
+from tests.making import fresh, make_moderator, make_thread, post
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str, terminal: bool = False) -> str:
+    """Returns what a command prints to its standard output."""
+    out = StringIO()
+    if terminal:
+        out.isatty = lambda: True  # type: ignore[method-assign]
+    call_command(*arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def generate(key: str, comments: int, *more: str, terminal: bool = False) -> str:
+    """Returns what filling a thread prints."""
+    arguments = ("--key", key, "--comments", str(comments), "--seed", "1", *more)
+    return run("generate_thread", *arguments, terminal=terminal)
+
+
+def test_generate_thread_says_what_it_made() -> None:
+    printed = generate("k", 40, "--pending", "0.25")
+    thread = Thread.objects.get(key="k")
+    assert f"k: 30 comments numbered, {thread.visible_count} visible, 10 held" in printed
+    assert f"version {thread.version}" in printed
+    assert "\r" not in printed
+
+
+def test_generate_thread_shows_on_a_terminal_how_far_it_is() -> None:
+    printed = generate("k", AT_ONCE + 20, terminal=True)
+    assert f"\r{AT_ONCE} of {AT_ONCE + 20}\r{AT_ONCE + 20} of {AT_ONCE + 20}\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("a key", 1), "letters, digits"),
+        (("k", 0), "one comment or more"),
+        (("k", 1, "--pending", "2"), "0 to 1"),
+        (("k", 1, "--site", "77"), "no site 77"),
+    ],
+)
+def test_generate_thread_refuses_what_cannot_be(arguments: Any, reason: str) -> None:
+    with pytest.raises(CommandError, match=reason):
+        generate(*arguments)
+    assert not Thread.objects.exists()
+
+
+def test_generate_thread_refuses_a_thread_with_comments() -> None:
+    generate("k", 5)
+    with pytest.raises(CommandError, match="has comments already"):
+        generate("k", 5)
+    assert Comment.objects.count() == 5
+
+
+def test_check_threads_is_content_with_threads_in_order() -> None:
+    generate("a", 50)
+    generate("b", 50, "--pending", "0.5")
+    assert run("check_threads") == "2 threads are in order.\n"
+
+
+def test_check_threads_names_each_difference_and_fails() -> None:
+    post(make_thread("k"))
+    Comment.objects.update(total_count=4)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 values differ in 1 threads") as failed:
+        call_command("check_threads", stdout=out)
+    assert failed.value.returncode == 1
+    assert out.getvalue() == "k #1 total_count: stored 4, expected 0\n"
+    assert Comment.objects.get().total_count == 4
+
+
+def test_check_threads_looks_at_one_thread_if_asked() -> None:
+    post(make_thread("good"))
+    post(make_thread("bad"))
+    Comment.objects.filter(thread__key="bad").update(total_count=4)
+    assert run("check_threads", "--key", "good") == "1 threads are in order.\n"
+    with pytest.raises(CommandError, match="no thread 'nope'"):
+        run("check_threads", "--key", "nope")
+    assert run("check_threads", "--site", "5") == "0 threads are in order.\n"
+
+
+def test_check_threads_repairs_and_is_content_then() -> None:
+    post(make_thread("k"))
+    Comment.objects.update(total_count=4)
+    printed = run("check_threads", "--repair")
+    assert printed.splitlines() == [
+        "k #1 total_count: stored 4, expected 0",
+        "k: 1 values written",
+        "1 threads are in order.",
+    ]
+    assert Comment.objects.get().total_count == 0
+
+
+def test_check_threads_fails_where_repairing_is_not_for_it() -> None:
+    post(make_thread("k"))
+    Comment.objects.update(total_count=4)
+    Thread.objects.update(last_number=9)
+    with pytest.raises(CommandError, match="1 values differ"):
+        run("check_threads", "--repair")
+    assert Comment.objects.get().total_count == 0
+    assert Thread.objects.get().last_number == 9
+
+
+def test_rerender_comments_says_how_many_changed() -> None:
+    thread = make_thread("k")
+    post(thread)
+    post(thread)
+    Comment.objects.update(renderer_version=RENDERER_VERSION - 1)
+    Comment.objects.filter(number=1).update(html="<p>as it was</p>")
+    assert run("rerender_comments") == "2 comments rendered, 1 changed.\n"
+    assert run("rerender_comments") == "0 comments rendered, 0 changed.\n"
+    assert run("rerender_comments", "--all", "--key", "k", "--batch", "1").startswith("2 ")
+    assert "\r2 rendered" in run("rerender_comments", "--all", terminal=True)
+    assert fresh(thread).version == Event.objects.filter(thread=thread).count()
+
+
+@pytest.mark.parametrize("arguments", [("--key", "nope"), ("--batch", "0")])
+def test_rerender_comments_refuses_what_cannot_be(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError):
+        run("rerender_comments", *arguments)
+
+
+def test_rerender_comments_fails_if_a_text_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post(make_thread("k"))
+    monkeypatch.setattr("comments.actions.linking.RENDER_SECONDS", -1.0)
+    with pytest.raises(CommandError, match="1 could not be rendered"):
+        run("rerender_comments", "--all")
+
+
+def test_make_api_token_prints_a_token_that_works(client: Client) -> None:
+    user = make_moderator("Adam")
+    thread = make_thread("k")
+    token = run(
+        "make_api_token", "Adam", "--scope", "write", "--scope", "read", "--label", "Test"
+    ).strip()
+    assert re.fullmatch(r"rj_[\w-]{43}", token)
+    row = ApiToken.objects.get()
+    assert (row.user_id, row.scopes, row.label) == (user.pk, ["read", "write"], "Test")
+    assert row.expires_at is None
+    assert token not in row.digest
+    answer = client.post(
+        f"/api/v1/threads/{thread.key}/comments/",
+        {"source": "By token."},
+        content_type="application/json",
+        headers={"authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 201, answer.content
+
+
+def test_make_api_token_may_expire() -> None:
+    User.objects.create_user("Adam")
+    run("make_api_token", "Adam", "--scope", "read", "--days", "30")
+    expires_at = ApiToken.objects.get().expires_at
+    assert expires_at is not None
+    assert timedelta(days=29) < expires_at - timezone.now() <= timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("Nobody", "--scope", "read"), "no active user 'Nobody'"),
+        (("Gone", "--scope", "read"), "no active user 'Gone'"),
+        (("Adam",), "--scope"),
+        (("Adam", "--scope", "everything"), "everything"),
+        (("Adam", "--scope", "read", "--days", "0"), "one day or more"),
+        (("Adam", "--scope", "read", "--site", "77"), "no site 77"),
+    ],
+)
+def test_make_api_token_refuses_what_cannot_be(arguments: tuple[str, ...], reason: str) -> None:
+    User.objects.create_user("Adam")
+    User.objects.create_user("Gone", is_active=False)
+    with pytest.raises(CommandError, match=reason):
+        run("make_api_token", *arguments)
+    assert not ApiToken.objects.exists()
+
+
+def test_forget_expired_deletes_what_has_expired_and_nothing_else() -> None:
+    now = timezone.now()
+    for key, age in (("old", timedelta(hours=25)), ("new", timedelta(hours=23))):
+        IdempotentAnswer.objects.create(
+            site_id=1, key=key, fingerprint=key, status=201, created_at=now - age
+        )
+        expires_at = now + timedelta(hours=24) - age
+        TokenUse.objects.create(site_id=1, jti=key, request="", expires_at=expires_at)
+    assert run("forget_expired") == "Forgot 1 answers and 1 token uses.\n"
+    assert list(IdempotentAnswer.objects.values_list("key", flat=True)) == ["new"]
+    assert list(TokenUse.objects.values_list("jti", flat=True)) == ["new"]
+    assert run("forget_expired") == "Forgot 0 answers and 0 token uses.\n"
