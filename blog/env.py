@@ -6,6 +6,7 @@ sentence that names the variable.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ class Environment:
     """What the environment says; field names are the variables' names in lower case."""
 
     secret_key: str
+    secret_key_is_set: bool
+    """False: the key was made for this process alone. Good for commands, not to serve."""
     secret_key_fallbacks: list[str]
     debug: bool
     allowed_hosts: list[str]
@@ -63,10 +66,6 @@ def read_environment() -> Environment:
     env = environ.Env()
     debug = env.bool("DEBUG", default=False)
     secret_key = env.str("SECRET_KEY", default="")
-    if not secret_key:
-        if not debug:
-            raise ImproperlyConfigured("SECRET_KEY is not set (`make run` makes one in var/).")
-        secret_key = "for-development-only-" + "x" * 40
     site_id = env.str("SITE_ID", default="1")
     if site_id and not site_id.isdecimal():
         raise ImproperlyConfigured("SITE_ID must be a number, or empty to go by host name.")
@@ -75,7 +74,8 @@ def read_environment() -> Environment:
         raise ImproperlyConfigured("DEEP_REPLIES must be attach or refuse.")
     limits_on = env.str("RATE_LIMITS", default="on").lower() not in {"off", "0", "false", "no"}
     return Environment(
-        secret_key=secret_key,
+        secret_key=secret_key or secrets.token_urlsafe(50),
+        secret_key_is_set=bool(secret_key),
         secret_key_fallbacks=env.list("SECRET_KEY_FALLBACKS", default=[]),
         debug=debug,
         allowed_hosts=env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]),
@@ -102,6 +102,17 @@ def read_environment() -> Environment:
         language=env.str("LANGUAGE_CODE", default="en"),
         log_level=env.str("LOG_LEVEL", default="INFO"),
     )
+
+
+def require_secret_key() -> None:
+    """Refuses to serve under a key that the next process would not have.
+
+    Raises:
+        ImproperlyConfigured: ``SECRET_KEY`` is not set, and this is no debug mode.
+    """
+    environment = read_environment()
+    if not environment.secret_key_is_set and not environment.debug:
+        raise ImproperlyConfigured("SECRET_KEY is not set (`make run` makes one in var/).")
 
 
 def _database(env: environ.Env) -> dict[str, Any]:

@@ -12,12 +12,13 @@ import socket
 import sys
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.urls import reverse
 
-from blog.env import ROOT
+from blog.env import ROOT, require_secret_key
 from blog.models import Post
 
 # As many as granian takes for sensible; each holds a connection to the database.
@@ -55,6 +56,10 @@ class Command(BaseCommand):
             CommandError: the address cannot be listened at, or the project is not in order.
         """
         host, port = options["host"], options["port"]
+        try:
+            require_secret_key()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         refuse_taken(host=host, port=port)
         if options["first_run"]:
             call_command("first_run", stdout=self.stdout)
