@@ -86,7 +86,7 @@ def parts() -> Iterator[Result]:
         DJANGO_SETTINGS_MODULE="tests.settings",
         DATABASE_URL="sqlite://:memory:",
     )
-    pytest = (PYTHON, "-m", "pytest", *WORKERS)
+    pytest = (PYTHON, "-m", "pytest", *WORKERS, "--durations=10", "--durations-min=3")
     on_sqlite: Mapping[str, str] = {"DATABASE_URL": "sqlite://:memory:"}
     yield from run("pytest on SQLite", *pytest, "-m", "not browser", **on_sqlite)
     yield from run("pytest in Chromium", *pytest, "-m", "browser", **on_sqlite)
