@@ -125,6 +125,8 @@ def _database(env: environ.Env) -> dict[str, Any]:
     if engine == "django.db.backends.sqlite3":
         # WAL lets readers go on while one writes. IMMEDIATE takes the write lock at BEGIN: a
         # deferred transaction that reads first cannot wait for it and fails with "locked".
+        # A thread keeps its connection: opening one costs more than the look-up it is opened for.
+        config["CONN_MAX_AGE"] = None
         options.update(
             {
                 "transaction_mode": "IMMEDIATE",
