@@ -189,8 +189,26 @@ def _waiting(*, thread_id: int, number: int, after: int) -> list[int]:
     if newcomer.visible and newcomer.author_id is not None:
         probe = probe_of(newcomer.author_name)[:320]
         by_name = Mention.objects.filter(thread_id=thread_id, participant=None, probe=probe)
-        ids |= _first_ids(by_name.filter(comment_id__gt=after))
+        waiting = _first_ids(by_name.filter(comment_id__gt=after))
+        if waiting and _is_first_under_this_name(newcomer):
+            ids |= waiting
     return sorted(ids)[:AT_ONCE]
+
+
+def _is_first_under_this_name(comment: Comment) -> bool:
+    """Returns whether its author had not yet written in the thread by this name.
+
+    Texts that still wait for a name he had before wait because it is ambiguous: looking at them
+    again with each of his comments would let a flood of mentions slow everybody down.
+    """
+    earlier = Comment.objects.filter(
+        thread_id=comment.thread_id,
+        author_id=comment.author_id,
+        author_name=comment.author_name,
+        number__lt=comment.number,
+        visible=True,
+    )
+    return not earlier.exists()
 
 
 def _first_ids(rows: QuerySet[Mention] | QuerySet[Reference]) -> set[int]:
@@ -204,6 +222,10 @@ def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
     A name that was resolved keeps its participant: what a mention means never moves. A text that
     cannot be rendered any more keeps what it has.
     """
+    known = _known_now(comment)
+    resolved, linked = _resolved(comment), _linked(comment)
+    if known.people.keys() <= resolved.keys() and known.numbers <= linked:
+        return False
     known, rendered = render_again(comment)
     if rendered.failed or rendered.html == comment.html:
         return False
@@ -213,12 +235,7 @@ def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
 
 def render_again(comment: Comment) -> tuple[Known, Rendered]:
     """Returns a stored comment rendered from its source, and what its names and numbers mean."""
-    known = what_is_known(
-        thread_id=comment.thread_id,
-        source=comment.source,
-        writer_id=comment.author_id,
-        reply_to=comment.reply_to,
-    )
+    known = _known_now(comment)
     known = Known({**known.people, **_resolved(comment)}, known.numbers | _linked(comment))
     rendered = render_known(
         thread_id=comment.thread_id, source=comment.source, format=comment.format, known=known
@@ -235,6 +252,15 @@ def replace_html(
     comment.save(update_fields=["html"])
     if comment.visible:
         record(thread, EventKind.LINKED, number=comment.number, now=now)
+
+
+def _known_now(comment: Comment) -> Known:
+    return what_is_known(
+        thread_id=comment.thread_id,
+        source=comment.source,
+        writer_id=comment.author_id,
+        reply_to=comment.reply_to,
+    )
 
 
 def _resolved(comment: Comment) -> dict[str, int]:
