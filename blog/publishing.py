@@ -6,7 +6,9 @@ Runs in the transaction that the admin has begun for the form.
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from html import unescape
 
+from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
 from blog.models import Post
@@ -37,7 +39,7 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
             key=post.slug,
             url=post.get_absolute_url(),
             title=post.title,
-            excerpt=Truncator(post.body_html).words(60, html=False)[:LONGEST_EXCERPT],
+            excerpt=Truncator(unescape(strip_tags(post.body_html))).chars(LONGEST_EXCERPT),
             opened_at=datetime.combine(post.published_on, time(), tzinfo=UTC),
             state=state,
             premoderation=premoderation,

@@ -107,7 +107,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", "https:"],  # pictures in posts; in comments they are links
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
@@ -179,6 +179,6 @@ LOGGING = {
     "loggers": {
         # Refusals (4xx) are answers, not events of the operator's log.
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
     },
 }

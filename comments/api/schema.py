@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -63,7 +65,12 @@ def _name_media_type(response: dict[str, Any]) -> None:
 
 
 def openapi_document() -> dict[str, Any]:
-    """Returns the OpenAPI 3.1 document of the API as it is."""
+    """Returns the OpenAPI 3.1 document of the API as it is, the reader's to change."""
+    return deepcopy(_document())
+
+
+@cache
+def _document() -> dict[str, Any]:
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     document: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return document

@@ -10,357 +10,901 @@ import comments.models.threads
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('sites', '0002_alter_domain_unique'),
+        ("sites", "0002_alter_domain_unique"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=80)),
-                ('digest', models.CharField(help_text='SHA-256 of the token, hex.', max_length=64, unique=True)),
-                ('scopes', models.JSONField(default=comments.models.people.no_scopes)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(max_length=80)),
+                (
+                    "digest",
+                    models.CharField(
+                        help_text="SHA-256 of the token, hex.", max_length=64, unique=True
+                    ),
+                ),
+                ("scopes", models.JSONField(default=comments.models.people.no_scopes)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sites.site",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API token',
+                "verbose_name": "API token",
             },
         ),
         migrations.CreateModel(
-            name='Participant',
+            name="Participant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(blank=True, help_text="`sub` in the host's tokens.", max_length=255)),
-                ('name', models.CharField(max_length=80)),
-                ('name_key', models.CharField(help_text='What a mention is compared with.', max_length=320)),
-                ('name_skeleton', models.CharField(help_text='Equal for look-alike names.', max_length=640)),
-                ('email', models.EmailField(blank=True, help_text='Private: never in a public answer.', max_length=254)),
-                ('email_verified_at', models.DateTimeField(blank=True, null=True)),
-                ('url', models.URLField(blank=True, max_length=500)),
-                ('protected', models.BooleanField(default=False, help_text='Nobody else on the site may write under this name or one like it.')),
-                ('token_generation', models.PositiveIntegerField(default=0, help_text='Raising it makes every comment token of this participant void.')),
-                ('created_at', models.DateTimeField()),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participants', to='sites.site')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='participants', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        blank=True, help_text="`sub` in the host's tokens.", max_length=255
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "name_key",
+                    models.CharField(help_text="What a mention is compared with.", max_length=320),
+                ),
+                (
+                    "name_skeleton",
+                    models.CharField(help_text="Equal for look-alike names.", max_length=640),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True, help_text="Private: never in a public answer.", max_length=254
+                    ),
+                ),
+                ("email_verified_at", models.DateTimeField(blank=True, null=True)),
+                ("url", models.URLField(blank=True, max_length=500)),
+                (
+                    "protected",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Nobody else on the site may write under this name or one like it.",
+                    ),
+                ),
+                (
+                    "token_generation",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Raising it makes every comment token of this participant void.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="participants",
+                        to="sites.site",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="participants",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Comment',
+            name="Comment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveBigIntegerField(null=True)),
-                ('path', models.BinaryField(max_length=1024, null=True)),
-                ('root_number', models.PositiveBigIntegerField(null=True)),
-                ('depth', models.PositiveSmallIntegerField(default=0)),
-                ('position', models.PositiveBigIntegerField(help_text='Among siblings, from 0.', null=True)),
-                ('last_position', models.PositiveBigIntegerField(default=0, help_text='Replies ever published.')),
-                ('author_name', models.CharField(blank=True, help_text="As written; '' = unknown.", max_length=80)),
-                ('author_url', models.URLField(blank=True, max_length=500)),
-                ('badges', models.JSONField(default=comments.models.threads.no_badges)),
-                ('source', models.TextField()),
-                ('format', models.CharField(choices=[('plain', 'plain text with paragraphs and limited HTML'), ('markdown', 'Markdown (CommonMark) with limited HTML')], default='plain', max_length=8)),
-                ('html', models.TextField()),
-                ('renderer_version', models.PositiveSmallIntegerField()),
-                ('status', models.CharField(choices=[('held', 'waiting for a moderator'), ('published', 'published'), ('approved', 'published, and a moderator agreed'), ('rejected', 'rejected by a moderator'), ('spam', 'spam')], max_length=9)),
-                ('held_reason', models.CharField(blank=True, max_length=40)),
-                ('deleted_at', models.DateTimeField(help_text='Deleted by its author.', null=True)),
-                ('erased_at', models.DateTimeField(help_text='Personal data erased.', null=True)),
-                ('replies_policy', models.CharField(choices=[('keep', 'they stay below a tombstone'), ('collapse', 'they stay, folded, below a tombstone'), ('remove', 'they go away with it')], default='keep', max_length=8)),
-                ('hidden_above', models.PositiveSmallIntegerField(default=0, help_text='How many ancestors went away and took their replies along.')),
-                ('visible', models.BooleanField(default=False)),
-                ('reachable', models.BooleanField(default=False, help_text='Visible, or a tombstone with visible replies below it.')),
-                ('created_at', models.DateTimeField(help_text='When this row was made.')),
-                ('written_at', models.DateTimeField(null=True)),
-                ('published_at', models.DateTimeField(null=True)),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('edits', models.PositiveIntegerField(default=0)),
-                ('version', models.PositiveIntegerField(default=1, help_text='Of this comment, for If-Match.')),
-                ('direct_count', models.PositiveBigIntegerField(default=0)),
-                ('total_count', models.PositiveBigIntegerField(default=0)),
-                ('votes_up', models.PositiveIntegerField(default=0)),
-                ('votes_down', models.PositiveIntegerField(default=0)),
-                ('score', models.FloatField(default=0.0, help_text='Order of `best`: lower Wilson bound.')),
-                ('parent', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='comments.comment')),
-                ('reply_to', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='comments.comment')),
-                ('author', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='comments', to='comments.participant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveBigIntegerField(null=True)),
+                ("path", models.BinaryField(max_length=1024, null=True)),
+                ("root_number", models.PositiveBigIntegerField(null=True)),
+                ("depth", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "position",
+                    models.PositiveBigIntegerField(help_text="Among siblings, from 0.", null=True),
+                ),
+                (
+                    "last_position",
+                    models.PositiveBigIntegerField(default=0, help_text="Replies ever published."),
+                ),
+                (
+                    "author_name",
+                    models.CharField(
+                        blank=True, help_text="As written; '' = unknown.", max_length=80
+                    ),
+                ),
+                ("author_url", models.URLField(blank=True, max_length=500)),
+                ("badges", models.JSONField(default=comments.models.threads.no_badges)),
+                ("source", models.TextField()),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[
+                            ("plain", "plain text with paragraphs and limited HTML"),
+                            ("markdown", "Markdown (CommonMark) with limited HTML"),
+                        ],
+                        default="plain",
+                        max_length=8,
+                    ),
+                ),
+                ("html", models.TextField()),
+                ("renderer_version", models.PositiveSmallIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("held", "waiting for a moderator"),
+                            ("published", "published"),
+                            ("approved", "published, and a moderator agreed"),
+                            ("rejected", "rejected by a moderator"),
+                            ("spam", "spam"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("held_reason", models.CharField(blank=True, max_length=40)),
+                ("deleted_at", models.DateTimeField(help_text="Deleted by its author.", null=True)),
+                ("erased_at", models.DateTimeField(help_text="Personal data erased.", null=True)),
+                (
+                    "replies_policy",
+                    models.CharField(
+                        choices=[
+                            ("keep", "they stay below a tombstone"),
+                            ("collapse", "they stay, folded, below a tombstone"),
+                            ("remove", "they go away with it"),
+                        ],
+                        default="keep",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "hidden_above",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="How many ancestors went away and took their replies along.",
+                    ),
+                ),
+                ("visible", models.BooleanField(default=False)),
+                (
+                    "reachable",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Visible, or a tombstone with visible replies below it.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(help_text="When this row was made.")),
+                ("written_at", models.DateTimeField(null=True)),
+                ("published_at", models.DateTimeField(null=True)),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("edits", models.PositiveIntegerField(default=0)),
+                (
+                    "version",
+                    models.PositiveIntegerField(
+                        default=1, help_text="Of this comment, for If-Match."
+                    ),
+                ),
+                ("direct_count", models.PositiveBigIntegerField(default=0)),
+                ("total_count", models.PositiveBigIntegerField(default=0)),
+                ("votes_up", models.PositiveIntegerField(default=0)),
+                ("votes_down", models.PositiveIntegerField(default=0)),
+                (
+                    "score",
+                    models.FloatField(
+                        default=0.0, help_text="Order of `best`: lower Wilson bound."
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "reply_to",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="comments",
+                        to="comments.participant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(help_text='Of the comment, while this text stood.')),
-                ('source', models.TextField()),
-                ('format', models.CharField(choices=[('plain', 'plain text with paragraphs and limited HTML'), ('markdown', 'Markdown (CommonMark) with limited HTML')], max_length=8)),
-                ('html', models.TextField()),
-                ('replaced_at', models.DateTimeField()),
-                ('comment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='comments.comment')),
-                ('replaced_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='comments.participant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "version",
+                    models.PositiveIntegerField(help_text="Of the comment, while this text stood."),
+                ),
+                ("source", models.TextField()),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[
+                            ("plain", "plain text with paragraphs and limited HTML"),
+                            ("markdown", "Markdown (CommonMark) with limited HTML"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("html", models.TextField()),
+                ("replaced_at", models.DateTimeField()),
+                (
+                    "comment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="revisions",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "replaced_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="comments.participant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SiteSettings',
+            name="SiteSettings",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('allowed_origins', models.JSONField(blank=True, default=comments.models.sites.no_origins, help_text='Origins whose pages may call the API, as ["https://www.example.org"].')),
-                ('jwt_algorithm', models.CharField(blank=True, choices=[('', 'host sign-in off'), ('HS256', 'HS256 (shared secret)'), ('EdDSA', 'EdDSA (Ed25519 public key, PEM)')], default='', max_length=8)),
-                ('jwt_key', models.TextField(blank=True, help_text='HS256: a secret of at least 32 characters. EdDSA: the public key.')),
-                ('digest_name', models.CharField(blank=True, help_text='What the e-mail digest of the site is called.', max_length=120)),
-                ('site', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='comment_settings', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "allowed_origins",
+                    models.JSONField(
+                        blank=True,
+                        default=comments.models.sites.no_origins,
+                        help_text='Origins whose pages may call the API, as ["https://www.example.org"].',
+                    ),
+                ),
+                (
+                    "jwt_algorithm",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "host sign-in off"),
+                            ("HS256", "HS256 (shared secret)"),
+                            ("EdDSA", "EdDSA (Ed25519 public key, PEM)"),
+                        ],
+                        default="",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "jwt_key",
+                    models.TextField(
+                        blank=True,
+                        help_text="HS256: a secret of at least 32 characters. EdDSA: the public key.",
+                    ),
+                ),
+                (
+                    "digest_name",
+                    models.CharField(
+                        blank=True,
+                        help_text="What the e-mail digest of the site is called.",
+                        max_length=120,
+                    ),
+                ),
+                (
+                    "site",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="comment_settings",
+                        to="sites.site",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'site settings',
-                'verbose_name_plural': 'site settings',
+                "verbose_name": "site settings",
+                "verbose_name_plural": "site settings",
             },
         ),
         migrations.CreateModel(
-            name='Thread',
+            name="Thread",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
-                ('url', models.URLField(max_length=2000)),
-                ('url_key', models.CharField(help_text='The URL without what does not matter.', max_length=2000)),
-                ('title', models.CharField(max_length=500)),
-                ('excerpt', models.TextField(blank=True)),
-                ('opened_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField(help_text='When the version was last raised.')),
-                ('state', models.CharField(choices=[('open', 'open for replies'), ('closed', 'closed: can be read, takes no replies'), ('archived', 'archived: nothing changes any more')], default='open', max_length=8)),
-                ('premoderation', models.BooleanField(default=False)),
-                ('last_number', models.PositiveBigIntegerField(default=0)),
-                ('last_position', models.PositiveBigIntegerField(default=0, help_text='Of the newest root.')),
-                ('version', models.PositiveBigIntegerField(default=0)),
-                ('visible_count', models.PositiveBigIntegerField(default=0)),
-                ('visible_roots', models.PositiveBigIntegerField(default=0)),
-                ('votes_changed', models.BooleanField(default=False, help_text='A vote was cast that no version shows yet.')),
-                ('hosts', models.ManyToManyField(blank=True, help_text='Whose comments here carry the badge `author`.', related_name='hosted_threads', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='threads', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
+                ("url", models.URLField(max_length=2000)),
+                (
+                    "url_key",
+                    models.CharField(
+                        help_text="The URL without what does not matter.", max_length=2000
+                    ),
+                ),
+                ("title", models.CharField(max_length=500)),
+                ("excerpt", models.TextField(blank=True)),
+                ("opened_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField(help_text="When the version was last raised.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open for replies"),
+                            ("closed", "closed: can be read, takes no replies"),
+                            ("archived", "archived: nothing changes any more"),
+                        ],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("premoderation", models.BooleanField(default=False)),
+                ("last_number", models.PositiveBigIntegerField(default=0)),
+                (
+                    "last_position",
+                    models.PositiveBigIntegerField(default=0, help_text="Of the newest root."),
+                ),
+                ("version", models.PositiveBigIntegerField(default=0)),
+                ("visible_count", models.PositiveBigIntegerField(default=0)),
+                ("visible_roots", models.PositiveBigIntegerField(default=0)),
+                (
+                    "votes_changed",
+                    models.BooleanField(
+                        default=False, help_text="A vote was cast that no version shows yet."
+                    ),
+                ),
+                (
+                    "hosts",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Whose comments here carry the badge `author`.",
+                        related_name="hosted_threads",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="threads",
+                        to="sites.site",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reference',
+            name="Reference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.PositiveIntegerField()),
-                ('end', models.PositiveIntegerField()),
-                ('number', models.PositiveBigIntegerField()),
-                ('linked', models.BooleanField(default=False)),
-                ('comment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='references', to='comments.comment')),
-                ('thread', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='comments.thread')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.PositiveIntegerField()),
+                ("end", models.PositiveIntegerField()),
+                ("number", models.PositiveBigIntegerField()),
+                ("linked", models.BooleanField(default=False)),
+                (
+                    "comment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="references",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="comments.thread",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Participation',
+            name="Participation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('name_key', models.CharField(max_length=320)),
-                ('participant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participations', to='comments.participant')),
-                ('thread', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='participations', to='comments.thread')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("name_key", models.CharField(max_length=320)),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="participations",
+                        to="comments.participant",
+                    ),
+                ),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="participations",
+                        to="comments.thread",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Mention',
+            name="Mention",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.PositiveIntegerField()),
-                ('end', models.PositiveIntegerField()),
-                ('text', models.CharField(max_length=320)),
-                ('probe', models.CharField(max_length=320)),
-                ('comment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentions', to='comments.comment')),
-                ('participant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='mentions', to='comments.participant')),
-                ('thread', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='comments.thread')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.PositiveIntegerField()),
+                ("end", models.PositiveIntegerField()),
+                ("text", models.CharField(max_length=320)),
+                ("probe", models.CharField(max_length=320)),
+                (
+                    "comment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mentions",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="mentions",
+                        to="comments.participant",
+                    ),
+                ),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="comments.thread",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveBigIntegerField()),
-                ('kind', models.CharField(choices=[('opened', 'the thread was opened'), ('imported', 'the thread was imported'), ('published', 'a comment was published'), ('edited', 'a comment was edited'), ('removed', 'a comment went away'), ('restored', 'a comment came back'), ('linked', 'a mention or reference in a comment became a link'), ('voted', 'votes changed'), ('state', 'the thread was opened, closed or changed')], max_length=12)),
-                ('number', models.PositiveBigIntegerField(null=True)),
-                ('at', models.DateTimeField()),
-                ('thread', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='comments.thread')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveBigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("opened", "the thread was opened"),
+                            ("imported", "the thread was imported"),
+                            ("published", "a comment was published"),
+                            ("edited", "a comment was edited"),
+                            ("removed", "a comment went away"),
+                            ("restored", "a comment came back"),
+                            ("linked", "a mention or reference in a comment became a link"),
+                            ("voted", "votes changed"),
+                            ("state", "the thread was opened, closed or changed"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("number", models.PositiveBigIntegerField(null=True)),
+                ("at", models.DateTimeField()),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="comments.thread",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='comment',
-            name='thread',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='comments.thread'),
+            model_name="comment",
+            name="thread",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="comments",
+                to="comments.thread",
+            ),
         ),
         migrations.CreateModel(
-            name='ThreadAlias',
+            name="ThreadAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(allow_unicode=True, blank=True, db_index=False, max_length=200)),
-                ('url_key', models.CharField(blank=True, max_length=2000)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
-                ('thread', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='comments.thread')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.SlugField(
+                        allow_unicode=True, blank=True, db_index=False, max_length=200
+                    ),
+                ),
+                ("url_key", models.CharField(blank=True, max_length=2000)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sites.site",
+                    ),
+                ),
+                (
+                    "thread",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="aliases",
+                        to="comments.thread",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'thread aliases',
+                "verbose_name_plural": "thread aliases",
             },
         ),
         migrations.CreateModel(
-            name='TokenUse',
+            name="TokenUse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('jti', models.CharField(max_length=255)),
-                ('request', models.CharField(help_text='SHA-256 of the request: a retry with an Idempotency-Key may pass.', max_length=64)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("jti", models.CharField(max_length=255)),
+                (
+                    "request",
+                    models.CharField(
+                        help_text="SHA-256 of the request: a retry with an Idempotency-Key may pass.",
+                        max_length=64,
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sites.site",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.SmallIntegerField()),
-                ('cast_at', models.DateTimeField()),
-                ('comment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='comments.comment')),
-                ('participant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='comments.participant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("value", models.SmallIntegerField()),
+                ("cast_at", models.DateTimeField()),
+                (
+                    "comment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="votes",
+                        to="comments.comment",
+                    ),
+                ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="votes",
+                        to="comments.participant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotentAnswer',
+            name="IdempotentAnswer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of caller, path and body.', max_length=64)),
-                ('status', models.PositiveSmallIntegerField(default=0)),
-                ('body', models.JSONField(null=True)),
-                ('comment_id', models.BigIntegerField(null=True)),
-                ('participant_id', models.BigIntegerField(null=True)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="SHA-256 of caller, path and body.", max_length=64),
+                ),
+                ("status", models.PositiveSmallIntegerField(default=0)),
+                ("body", models.JSONField(null=True)),
+                ("comment_id", models.BigIntegerField(null=True)),
+                ("participant_id", models.BigIntegerField(null=True)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sites.site",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('site', 'key'), name='one_answer_per_key')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("site", "key"), name="one_answer_per_key")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='participant',
-            index=models.Index(condition=models.Q(('protected', True)), fields=['site', 'name_skeleton'], name='protected_names'),
+            model_name="participant",
+            index=models.Index(
+                condition=models.Q(("protected", True)),
+                fields=["site", "name_skeleton"],
+                name="protected_names",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('site', 'user'), name='one_participant_per_user'),
+            model_name="participant",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("user__isnull", False)),
+                fields=("site", "user"),
+                name="one_participant_per_user",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(condition=models.Q(('subject', ''), _negated=True), fields=('site', 'subject'), name='one_participant_per_subject'),
+            model_name="participant",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("subject", ""), _negated=True),
+                fields=("site", "subject"),
+                name="one_participant_per_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('comment', 'version'), name='one_revision_per_version'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(
+                fields=("comment", "version"), name="one_revision_per_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='thread',
-            index=models.Index(fields=['site', 'url_key'], name='thread_by_url'),
+            model_name="thread",
+            index=models.Index(fields=["site", "url_key"], name="thread_by_url"),
         ),
         migrations.AddConstraint(
-            model_name='thread',
-            constraint=models.UniqueConstraint(fields=('site', 'key'), name='one_thread_per_key'),
+            model_name="thread",
+            constraint=models.UniqueConstraint(fields=("site", "key"), name="one_thread_per_key"),
         ),
         migrations.AddIndex(
-            model_name='reference',
-            index=models.Index(fields=['thread', 'number', 'linked'], name='reference_by_number'),
+            model_name="reference",
+            index=models.Index(fields=["thread", "number", "linked"], name="reference_by_number"),
         ),
         migrations.AddConstraint(
-            model_name='reference',
-            constraint=models.UniqueConstraint(fields=('comment', 'start'), name='one_reference_per_place'),
+            model_name="reference",
+            constraint=models.UniqueConstraint(
+                fields=("comment", "start"), name="one_reference_per_place"
+            ),
         ),
         migrations.AddIndex(
-            model_name='participation',
-            index=models.Index(fields=['thread', 'name_key'], name='participation_by_name'),
+            model_name="participation",
+            index=models.Index(fields=["thread", "name_key"], name="participation_by_name"),
         ),
         migrations.AddConstraint(
-            model_name='participation',
-            constraint=models.UniqueConstraint(fields=('thread', 'participant'), name='one_participation_per_thread'),
+            model_name="participation",
+            constraint=models.UniqueConstraint(
+                fields=("thread", "participant"), name="one_participation_per_thread"
+            ),
         ),
         migrations.AddIndex(
-            model_name='mention',
-            index=models.Index(condition=models.Q(('participant__isnull', True)), fields=['thread', 'probe'], name='mention_unresolved'),
+            model_name="mention",
+            index=models.Index(
+                condition=models.Q(("participant__isnull", True)),
+                fields=["thread", "probe"],
+                name="mention_unresolved",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mention',
-            constraint=models.UniqueConstraint(fields=('comment', 'start'), name='one_mention_per_place'),
+            model_name="mention",
+            constraint=models.UniqueConstraint(
+                fields=("comment", "start"), name="one_mention_per_place"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('thread', 'version'), name='one_event_per_version'),
+            model_name="event",
+            constraint=models.UniqueConstraint(
+                fields=("thread", "version"), name="one_event_per_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('reachable', True)), fields=['thread', 'path'], name='comment_reading_order'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("reachable", True)),
+                fields=["thread", "path"],
+                name="comment_reading_order",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('reachable', True)), fields=['thread', '-root_number', 'path'], name='comment_newest_roots'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("reachable", True)),
+                fields=["thread", "-root_number", "path"],
+                name="comment_newest_roots",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['parent', 'position'], name='comment_siblings'),
+            model_name="comment",
+            index=models.Index(fields=["parent", "position"], name="comment_siblings"),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('depth', 0), ('reachable', True)), fields=['thread', 'number'], name='comment_roots'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("depth", 0), ("reachable", True)),
+                fields=["thread", "number"],
+                name="comment_roots",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('depth', 0), ('reachable', True)), fields=['thread', '-score', 'number'], name='comment_best_roots'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("depth", 0), ("reachable", True)),
+                fields=["thread", "-score", "number"],
+                name="comment_best_roots",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['author', 'thread', '-number'], name='comment_by_author'),
+            model_name="comment",
+            index=models.Index(fields=["author", "thread", "-number"], name="comment_by_author"),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('visible', True)), fields=['-published_at', '-id'], name='comment_latest'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("visible", True)),
+                fields=["-published_at", "-id"],
+                name="comment_latest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('status', 'held')), fields=['thread', 'created_at'], name='comment_waiting'),
+            model_name="comment",
+            index=models.Index(
+                condition=models.Q(("status", "held")),
+                fields=["thread", "created_at"],
+                name="comment_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['thread', '-created_at'], name='comment_recent'),
+            model_name="comment",
+            index=models.Index(fields=["thread", "-created_at"], name="comment_recent"),
         ),
         migrations.AddConstraint(
-            model_name='comment',
-            constraint=models.UniqueConstraint(fields=('thread', 'number'), name='one_comment_per_number'),
+            model_name="comment",
+            constraint=models.UniqueConstraint(
+                fields=("thread", "number"), name="one_comment_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='comment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('number__isnull', True), ('path__isnull', True), ('position__isnull', True)), models.Q(('number__isnull', False), ('path__isnull', False), ('position__isnull', False)), _connector='OR'), name='number_path_and_position_together'),
+            model_name="comment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("number__isnull", True), ("path__isnull", True), ("position__isnull", True)
+                    ),
+                    models.Q(
+                        ("number__isnull", False),
+                        ("path__isnull", False),
+                        ("position__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="number_path_and_position_together",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='threadalias',
-            constraint=models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('site', 'key'), name='one_alias_per_key'),
+            model_name="threadalias",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("key", ""), _negated=True),
+                fields=("site", "key"),
+                name="one_alias_per_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='threadalias',
-            constraint=models.UniqueConstraint(condition=models.Q(('url_key', ''), _negated=True), fields=('site', 'url_key'), name='one_alias_per_url'),
+            model_name="threadalias",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("url_key", ""), _negated=True),
+                fields=("site", "url_key"),
+                name="one_alias_per_url",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tokenuse',
-            constraint=models.UniqueConstraint(fields=('site', 'jti'), name='one_use_per_jti'),
+            model_name="tokenuse",
+            constraint=models.UniqueConstraint(fields=("site", "jti"), name="one_use_per_jti"),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.UniqueConstraint(fields=('comment', 'participant'), name='one_vote_each'),
+            model_name="vote",
+            constraint=models.UniqueConstraint(
+                fields=("comment", "participant"), name="one_vote_each"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('value__in', [-1, 1])), name='vote_is_up_or_down'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value__in", [-1, 1])), name="vote_is_up_or_down"
+            ),
         ),
     ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.timezone import localtime
+
 from comments.models import RepliesPolicy, Status
 from comments.queries.comments import Item
 from comments.queries.thread_page import Unpublished
@@ -42,6 +44,22 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A time for machines and for people, in the site's time zone."""
+
+    iso: str
+    words: str
+
+
+def moment(time: datetime | None) -> Moment | None:
+    """Returns a time as it is printed. Not by Django's filter: that costs as much as the text."""
+    if time is None:
+        return None
+    local = localtime(time)
+    return Moment(local.isoformat(), f"{local.day} {local:%B %Y, %H:%M %Z}")
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Replies below a comment that went away and folded them; opened if one of them is sought."""
 
@@ -71,6 +89,8 @@ class Row:
     """HTML of the renderer, its links leading somewhere from this page."""
     author_url: str
     badges: list[str]
+    written: Moment | None
+    edited: Moment | None
     in_reply_to: Link | None
     mentioned_in: list[Link]
     more_mentions: int
@@ -168,6 +188,8 @@ class Maker:
             text=relinked(item.html, address_of=self.place.of_comment, here=here),
             author_url=item.author_url if item.author_url.startswith(("http:", "https:")) else "",
             badges=[BADGES.get(badge, badge) for badge in item.badges],
+            written=moment(item.written_at),
+            edited=moment(item.edited_at),
             in_reply_to=link(item.parent) if item.parent is not None else None,
             mentioned_in=[link(number) for number in item.referred_from[:BACKLINKS_SHOWN]],
             more_mentions=max(0, len(item.referred_from) - BACKLINKS_SHOWN),

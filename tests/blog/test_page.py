@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import html5lib
 import pytest
 from django.contrib.sites.models import Site
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
@@ -307,3 +308,18 @@ def test_the_policy_of_every_page_allows_no_inline_script_or_style(post: Post) -
         policy = Client().get(address)["Content-Security-Policy"]
         assert "script-src 'self'" in policy
         assert "unsafe" not in policy
+
+
+def test_the_markup_of_every_page_is_without_errors(post: Post) -> None:
+    browser = Browser()
+    browser.open(PAGE)
+    browser.press("post", name="Ana", source="See #1, @Adam.")
+    comment_id = Comment.objects.get(number=10).pk
+    addresses = [
+        *("/", PAGE, SERIES, "/nothing/", "/problems/", "/problems/too_large/", "/api/v1/docs/"),
+        *(f"{PAGE}?reply_to=3", f"{PAGE}?edit={comment_id}", f"{PAGE}?delete={comment_id}"),
+    ]
+    for address in addresses:
+        parser = html5lib.HTMLParser()
+        parser.parse(browser.open(address).response.content)
+        assert parser.errors == [], address

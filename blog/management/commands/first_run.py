@@ -10,9 +10,11 @@ import hashlib
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.sites.models import Site
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -35,10 +37,17 @@ class Command(BaseCommand):
         if connection.vendor == "sqlite":
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
+        self._name_site()
         if not Post.objects.exists():
             call_command("import_document", str(DOCUMENT), stdout=self.stdout)
         self._make_moderator()
         self._collect_static()
+
+    def _name_site(self) -> None:
+        """Names the site that is served, while it has the name that Django gives a new one."""
+        host = urlsplit(settings.ENVIRONMENT.site_url).netloc
+        unnamed = Site.objects.filter(pk=settings.SITE_ID, domain="example.com")
+        unnamed.update(domain=host, name=settings.ENVIRONMENT.site_name)
 
     def _make_moderator(self) -> None:
         """Makes the account that moderates, and prints its password this one time."""
