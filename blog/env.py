@@ -14,6 +14,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from comments.rules.limits import read_limit
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -73,6 +75,16 @@ def read_environment() -> Environment:
     if deep_replies not in {"attach", "refuse"}:
         raise ImproperlyConfigured("DEEP_REPLIES must be attach or refuse.")
     limits_on = env.str("RATE_LIMITS", default="on").lower() not in {"off", "0", "false", "no"}
+    rate_limits = (
+        {name: env.str(name, default=value) for name, value in RATE_LIMIT_DEFAULTS.items()}
+        if limits_on
+        else {}
+    )
+    for name, value in rate_limits.items():
+        try:
+            read_limit(value)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
     return Environment(
         secret_key=secret_key or secrets.token_urlsafe(50),
         secret_key_is_set=bool(secret_key),
@@ -86,11 +98,7 @@ def read_environment() -> Environment:
         cache=_cache(env),
         page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=64 * 1024 * 1024),
         trusted_proxies=env.int("TRUSTED_PROXIES", default=0),
-        rate_limits=(
-            {name: env.str(name, default=value) for name, value in RATE_LIMIT_DEFAULTS.items()}
-            if limits_on
-            else {}
-        ),
+        rate_limits=rate_limits,
         cors_origins=env.list("CORS_ORIGINS", default=[]),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         max_comment_chars=env.int("MAX_COMMENT_CHARS", default=10_000),

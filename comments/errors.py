@@ -162,6 +162,14 @@ class TooLarge(Refusal):
     title = "The request is too large."
 
 
+class LengthRequired(Refusal):
+    """The body came without ``Content-Length``; chunked bodies are not read."""
+
+    code = "length_required"
+    status = 411
+    title = "Send Content-Length."
+
+
 class DuplicateComment(Refusal):
     """The same person has just sent the same text under the same parent of this thread."""
 

@@ -14,6 +14,7 @@ from blog.seed.dates import read_date
 from blog.seed.document import Reply, SeedError, Tail
 from blog.seed.lines import indent_of, plain, shown
 
+LONGEST_REPLY = 40_000  # characters; what the comment system takes from an import
 FRAME_LIMIT = 400  # characters of a line of the page's frame; longer lines are text
 
 _COUNT = r"(no|one|[0-9][0-9,]{0,10}) comments?"
@@ -125,5 +126,8 @@ def _cleaned(replies: Sequence[tuple[int, list[str]]]) -> tuple[Reply, ...]:
         source = re.sub(r"\n{3,}", "\n\n", text).strip("\n")
         if not source:
             raise SeedError(line=line, field="replies", detail=f"number {number} has no text")
+        if len(source) > LONGEST_REPLY:
+            detail = f"number {number} has more than {LONGEST_REPLY:,} characters"
+            raise SeedError(line=line, field="replies", detail=detail)
         cleaned.append(Reply(number=number, source=source, line=line))
     return tuple(cleaned)

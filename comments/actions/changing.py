@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from comments.actions.linking import LinkedText, linked_again, linked_text, store_links
+from comments.actions.linking import (
+    LinkedText,
+    linked_again,
+    linked_text,
+    resolved_names,
+    store_links,
+)
 from comments.actions.posting import Submitted, check_open
 from comments.actions.recording import lock_thread, record, save_thread, settle
 from comments.conf import options
@@ -52,6 +58,7 @@ def edit_comment(
         format=format or before.format,
         writer_id=before.author_id,
         reply_to=before.reply_to,
+        kept=resolved_names(before),
     )
     return _replace(
         comment_id=comment_id,
@@ -80,7 +87,11 @@ def _replace(
         check_open(thread)
         check_may_edit(comment, now=now)
     text = linked_again(
-        text, thread_id=thread.pk, writer_id=comment.author_id, reply_to=comment.reply_to
+        text,
+        thread_id=thread.pk,
+        writer_id=comment.author_id,
+        reply_to=comment.reply_to,
+        kept=resolved_names(comment),
     )
     Revision.objects.create(
         comment=comment,

@@ -76,18 +76,34 @@ class LinkedText:
 
 
 def linked_text(
-    *, thread_id: int, source: str, format: str, writer_id: int | None, reply_to: Comment | None
+    *,
+    thread_id: int,
+    source: str,
+    format: str,
+    writer_id: int | None,
+    reply_to: Comment | None,
+    kept: Mapping[str, int] | None = None,
 ) -> LinkedText:
-    """Returns a cleaned source rendered for a thread; at most three queries."""
+    """Returns a cleaned source rendered for a thread; at most three queries.
+
+    Args:
+        kept: whom names meant in the text that this one replaces: they go on meaning them.
+    """
     known = what_is_known(
         thread_id=thread_id, source=source, writer_id=writer_id, reply_to=reply_to
     )
+    known = Known({**known.people, **(kept or {})}, known.numbers)
     rendered = render_known(thread_id=thread_id, source=source, format=format, known=known)
     return LinkedText(source, format, known, rendered)
 
 
 def linked_again(
-    text: LinkedText, *, thread_id: int, writer_id: int | None, reply_to: Comment | None
+    text: LinkedText,
+    *,
+    thread_id: int,
+    writer_id: int | None,
+    reply_to: Comment | None,
+    kept: Mapping[str, int] | None = None,
 ) -> LinkedText:
     """Returns the text linked to who and what is there now, under the thread's lock.
 
@@ -97,6 +113,7 @@ def linked_again(
     known = what_is_known(
         thread_id=thread_id, source=text.source, writer_id=writer_id, reply_to=reply_to
     )
+    known = Known({**known.people, **(kept or {})}, known.numbers)
     if known == text.known:
         return text
     rendered = render_known(
@@ -223,7 +240,7 @@ def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
     cannot be rendered any more keeps what it has.
     """
     known = _known_now(comment)
-    resolved, linked = _resolved(comment), _linked(comment)
+    resolved, linked = resolved_names(comment), _linked(comment)
     if known.people.keys() <= resolved.keys() and known.numbers <= linked:
         return False
     known, rendered = render_again(comment)
@@ -236,7 +253,7 @@ def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
 def render_again(comment: Comment) -> tuple[Known, Rendered]:
     """Returns a stored comment rendered from its source, and what its names and numbers mean."""
     known = _known_now(comment)
-    known = Known({**known.people, **_resolved(comment)}, known.numbers | _linked(comment))
+    known = Known({**known.people, **resolved_names(comment)}, known.numbers | _linked(comment))
     rendered = render_known(
         thread_id=comment.thread_id, source=comment.source, format=comment.format, known=known
     )
@@ -263,7 +280,8 @@ def _known_now(comment: Comment) -> Known:
     )
 
 
-def _resolved(comment: Comment) -> dict[str, int]:
+def resolved_names(comment: Comment) -> dict[str, int]:
+    """Returns whom the names in a stored comment mean, by ``name_key``."""
     return {
         name_key(mention.text.removeprefix("@")): mention.participant_id
         for mention in comment.mentions.all()

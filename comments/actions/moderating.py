@@ -11,8 +11,17 @@ from comments.actions.linking import link_older_texts, take_part
 from comments.actions.posting import publish
 from comments.actions.recording import lock_thread, record, save_thread, set_policy, settle
 from comments.errors import NotFound
-from comments.models import Comment, EventKind, Mention, Reference, RepliesPolicy, Thread
+from comments.models import (
+    Comment,
+    EventKind,
+    IdempotentAnswer,
+    Mention,
+    Reference,
+    RepliesPolicy,
+    Thread,
+)
 from comments.rules.moderation import READABLE, Action, status_after
+from comments.rules.threading import numbers_in
 
 
 def decide(
@@ -40,8 +49,10 @@ def decide(
         version=version,
         replies_policy=replies_policy,
     )
-    if comment.visible and comment.number is not None:
-        link_older_texts(thread_id=comment.thread_id, number=comment.number, now=now)
+    if comment.visible:
+        # Tombstones above it stand again, so references to them lead somewhere again too.
+        for number in numbers_in(bytes(comment.path or b"")):
+            link_older_texts(thread_id=comment.thread_id, number=number, now=now)
     return comment
 
 
@@ -116,6 +127,7 @@ def erase_comment(*, comment_id: int, now: datetime) -> Comment:
     comment.revisions.all().delete()
     Mention.objects.filter(comment=comment).delete()
     Reference.objects.filter(comment=comment).delete()
+    IdempotentAnswer.objects.filter(comment_id=comment.pk).delete()
     settle(thread, comment)
     if was_visible:
         record(thread, EventKind.REMOVED, number=comment.number, now=now)

@@ -38,13 +38,18 @@ def token_of(participant: Participant) -> str:
 
 
 def participant_of_token(token: str, *, site_id: int) -> Participant | None:
-    """Returns whose token this is; ``None`` for a forged, void or foreign one."""
+    """Returns whose token this is; ``None`` for a forged, void or foreign one.
+
+    A participant with a user has none: that user's session and API tokens can be ended.
+    """
     try:
         value = _TOKEN.unsign(token)
         pk, generation = (int(part) for part in value.split("."))
     except (BadSignature, ValueError):
         return None
-    return Participant.objects.filter(pk=pk, site_id=site_id, token_generation=generation).first()
+    return Participant.objects.filter(
+        pk=pk, site_id=site_id, token_generation=generation, user=None
+    ).first()
 
 
 def name_for(text: str, *, pointer: str) -> str:
@@ -92,7 +97,12 @@ def guest_participant(
         known.email = guest.email
         known.email_verified_at = None
     known.url = guest.url
-    known.save()
+    if known.pk is None:
+        known.save()
+    else:
+        # Only what a guest says of himself: another request may have voided his token meanwhile.
+        said = ["name", "name_key", "name_skeleton", "email", "email_verified_at", "url"]
+        known.save(update_fields=said)
     return known
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.cache import cache
 from django.db import transaction
 
 from comments.actions.answering import Request, claim_answer
@@ -44,6 +46,8 @@ class Writer:
     user: AbstractBaseUser | None = None
     guest: GuestName | None = None
     is_moderator: bool = False
+    origin: str = ""
+    """The group of addresses he comes from, if known; never stored with the comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Submitted:
     comment: Comment
     participant: Participant
     verdict: Verdict
+    note_said: str | None = None
 
 
 def submit_comment(
@@ -104,6 +109,8 @@ def submit_comment(
         now=now,
         request=request,
     )
+    if submitted.note_said:
+        cache.set(submitted.note_said, 1, timeout=SAME_TEXT_SECONDS)
     if submitted.comment.number is not None:
         link_older_texts(thread_id=thread_id, number=submitted.comment.number, now=now)
     return submitted
@@ -123,6 +130,7 @@ def _store(
     thread = lock_thread(thread_id)
     check_open(thread)
     reply_to = _answered(thread, reply_to_number)
+    note_said = _check_stranger_has_not_said(thread.pk, writer, text.source, reply_to_number)
     participant = _participant(thread, writer, now=now)
     text = linked_again(text, thread_id=thread.pk, writer_id=participant.pk, reply_to=reply_to)
     _check_not_said(thread, participant, text.source, reply_to, now=now)
@@ -158,7 +166,7 @@ def _store(
         answer.participant_id = participant.pk
         answer.comment_id = comment.pk
         answer.save(update_fields=["status", "participant_id", "comment_id"])
-    return Submitted(comment, participant, verdict)
+    return Submitted(comment, participant, verdict, note_said)
 
 
 def publish(thread: Thread, comment: Comment, *, now: datetime) -> None:
@@ -232,14 +240,33 @@ def _check_not_said(
 ) -> None:
     said = Comment.objects.filter(
         thread=thread,
+        author=participant,
         created_at__gte=now - timedelta(seconds=SAME_TEXT_SECONDS),
         reply_to=reply_to,
-        author_name=participant.name,
         deleted_at=None,
         source=source,
     )
     if said.exists():
         raise DuplicateComment()
+
+
+def _check_stranger_has_not_said(
+    thread_id: int, writer: Writer, source: str, reply_to_number: int | None
+) -> str | None:
+    """Returns where to note that a guest without a token has said this; ``None`` for others.
+
+    Such a guest is somebody new each time, so he is told by name, address and text for a while.
+
+    Raises:
+        DuplicateComment: it is noted there already.
+    """
+    if writer.guest is None or writer.participant is not None or not writer.origin:
+        return None
+    said = repr((thread_id, reply_to_number, writer.guest.name, source, writer.origin))
+    key = f"said:{sha256(said.encode()).hexdigest()}"
+    if cache.get(key):
+        raise DuplicateComment()
+    return key
 
 
 def _badges(thread: Thread, writer: Writer) -> list[str]:

@@ -114,7 +114,7 @@ def sign_in_host_user(
     name, email = claims.get("name", ""), claims.get("email", "")
     texts_are_fit = (
         all(
-            isinstance(text, str) and len(text) <= LONGEST_CLAIM
+            isinstance(text, str) and len(text) <= LONGEST_CLAIM and text.isprintable()
             for text in (subject, jti, name, email)
         )
         and subject

@@ -130,7 +130,7 @@ def _bearer(token: str, request: HttpRequest, *, site: Site, now: datetime) -> C
 
 def _session(request: HttpRequest) -> Caller:
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    if not key:
+    if not key or not key.isalnum():  # Django's are; NUL would reach the database as an error
         return NOBODY
     store = import_module(settings.SESSION_ENGINE).SessionStore
     request.session = store(key)

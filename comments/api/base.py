@@ -20,7 +20,7 @@ from comments.actions.limiting import address_of, spend
 from comments.actions.voting import show_votes, votes_may_show
 from comments.api.authentication import NOBODY, Caller, caller_of
 from comments.api.rendering import dumps
-from comments.errors import FieldError, ThreadUnknown, ValidationFailed
+from comments.errors import FieldError, LengthRequired, ThreadUnknown, ValidationFailed
 from comments.queries.pages import page_store
 from comments.queries.sites import site_of
 from comments.queries.threads import ThreadHead, thread_by_key
@@ -34,6 +34,16 @@ PUBLIC = "public, max-age=0, s-maxage=5, stale-while-revalidate=60"
 
 class ApiView(APIView):
     """One address of the API. ``now``, ``site`` and ``caller`` are read once for a request."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a body of unknown length, which Django would read as an empty one.
+
+        Raises:
+            LengthRequired: the body is chunked.
+        """
+        super().initial(request, *args, **kwargs)
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            raise LengthRequired()
 
     @cached_property
     def now(self) -> datetime:
@@ -117,11 +127,14 @@ def answer_made(request: Request, body: Mapping[str, Any]) -> HttpResponse:
 
 
 def _has(if_none_match: str, etag: str) -> bool:
-    """Returns whether the client has this answer (weak comparison, RFC 9110, 8.8.3.2)."""
+    """Returns whether the client has this answer (weak comparison, RFC 9110, 8.8.3.2).
+
+    ``*`` means "if there is nothing there", which only making the answer can tell: it is made.
+    """
     if not if_none_match:
         return False
     tags = parse_etags(if_none_match)
-    return tags == ["*"] or etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
+    return etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
 
 
 def private(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

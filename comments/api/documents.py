@@ -28,6 +28,7 @@ CONFLICT = problem(
 )
 STALE = problem("`stale_version`")
 TOO_LARGE = problem("`too_large`")
+NO_LENGTH = problem("`length_required`")
 MEDIA_TYPE = problem("`unsupported_media_type`")
 INVALID = problem("`validation_failed`, `parent_not_found`: `errors` names each field.")
 NO_PRECONDITION = problem("`precondition_required`")
@@ -169,7 +170,7 @@ def write(name: str, summary: str, responses: dict[int, Any], **more: Any) -> di
         **responses,
     }
     if more.get("request") is not None:
-        answers |= {413: TOO_LARGE, 415: MEDIA_TYPE}
+        answers |= {411: NO_LENGTH, 413: TOO_LARGE, 415: MEDIA_TYPE}
     return {
         "operation_id": name,
         "summary": summary,

@@ -12,6 +12,7 @@ from typing import Any
 
 from corsheaders.conf import conf
 from corsheaders.middleware import CorsMiddleware
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -43,6 +44,12 @@ class _OutsideApi:
 
 class SessionOutsideApi(_OutsideApi, SessionMiddleware):
     """Django's sessions, for pages."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Begins the session; a key that Django never makes (NUL, say) is no key."""
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "x").isalnum():
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        super().process_request(request)
 
 
 class SignInOutsideApi(_OutsideApi, AuthenticationMiddleware):

@@ -85,7 +85,13 @@ COMMENT = obj(
         "edits": WHOLE,
         "votes": obj({"up": WHOLE, "down": WHOLE}),
         "mentions": array(ref("Mention")),
-        "references": obj({"to": array(WHOLE), "from": array(WHOLE)}),
+        "references": obj(
+            {
+                "to": array(WHOLE),
+                "from": array(WHOLE),
+                "more": {"type": "boolean", "description": "`from` lists the first 50 only."},
+            }
+        ),
         "replies": obj(
             {
                 "count": {**WHOLE, "description": "All visible replies below."},

@@ -95,7 +95,11 @@ def comment_json(item: Item, *, source: str | None = None, nested: bool = False)
             }
             for mention in item.mentions
         ],
-        "references": {"to": item.refers_to, "from": item.referred_from},
+        "references": {
+            "to": item.refers_to,
+            "from": item.referred_from,
+            "more": item.more_referrers,
+        },
         "replies": {
             "count": item.total_count,
             "direct": item.direct_count,

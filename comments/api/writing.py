@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +14,8 @@ from rest_framework.response import Response
 
 from comments.actions.answering import AnswerKnown, keep_answer
 from comments.actions.answering import Request as KeyedRequest
-from comments.actions.changing import delete_comment, edit_comment
+from comments.actions.changing import Editor, comment_for, delete_comment, edit_comment
+from comments.actions.limiting import address_of
 from comments.actions.linking import render_known, what_is_known
 from comments.actions.people import GuestName, token_of
 from comments.actions.posting import Submitted, Writer, submit_comment
@@ -60,11 +62,15 @@ class ThreadComments(ApiView):
             data = {name: value for name, value in data.items() if name != "author"}
         values = checked(CommentInput, data)
         head = self.thread(key)
-        keyed = _keyed(request, site_id=self.site.pk, caller=caller.label)
+        origin = address_of(request._request)
+        # Guests without a token are told apart by where they come from, or one of them would be
+        # given the answer, and the token, of another who chose the same key and body.
+        label = caller.label if caller.is_known else f"guest:{origin}"
+        keyed = _keyed(request, site_id=self.site.pk, caller=label)
         try:
             submitted = submit_comment(
                 thread_id=head.id,
-                writer=_writer(caller.as_writer(), values.get("author")),
+                writer=replace(_writer(caller.as_writer(), values.get("author")), origin=origin),
                 source=values["source"],
                 format=values["format"],
                 reply_to_number=values["parent"],
@@ -125,7 +131,12 @@ def _first_answer(known: AnswerKnown) -> Response:
     body = known.answer.body
     if body is None:  # the process died between storing the comment and keeping its answer
         body = _comment_json(comment, held=comment.held_reason)
-    return _answer(comment, {**body, "token": token_of(participant)}, known.answer.status)
+    return _answer(comment, {**body, **_token(participant)}, known.answer.status)
+
+
+def _token(participant: Participant) -> dict[str, str]:
+    """Returns the token of a guest; a user has a session, or an API token that can be revoked."""
+    return {} if participant.user_id is not None else {"token": token_of(participant)}
 
 
 def _status_of(comment: Comment) -> int:
@@ -134,8 +145,7 @@ def _status_of(comment: Comment) -> int:
 
 def _submitted_json(submitted: Submitted) -> dict[str, Any]:
     body = _comment_json(submitted.comment, held=submitted.verdict.reason)
-    body["token"] = token_of(submitted.participant)
-    return body
+    return {**body, **_token(submitted.participant)}
 
 
 def _comment_json(comment: Comment, *, held: str = "") -> dict[str, Any]:
@@ -166,6 +176,7 @@ class CommentById(ApiView):
             raise NotFound("There is no such comment.")
         may_edit = False
         if caller.is_known:
+            caller.need("read")
             editor = caller.as_editor(site=self.site)
             may_edit = editor.is_moderator or editor.is_author_of(comment)
         gone = comment.deleted_at is not None or comment.erased_at is not None
@@ -183,8 +194,7 @@ class CommentById(ApiView):
         caller = self.caller
         caller.need("write")
         self.limit("RATE_LIMIT_POST", caller=caller)
-        editor = caller.as_editor(site=self.site)
-        self._on_this_site(comment_id)
+        editor = self._editor_of(comment_id)
         version = _version_seen(request)
         values = checked(EditInput, request.data)
         submitted = edit_comment(
@@ -203,16 +213,23 @@ class CommentById(ApiView):
         """Takes the comment away; needs ``If-Match`` with the version seen."""
         caller = self.caller
         caller.need("write")
-        editor = caller.as_editor(site=self.site)
-        self._on_this_site(comment_id)
+        editor = self._editor_of(comment_id)
         delete_comment(
             comment_id=comment_id, editor=editor, version=_version_seen(request), now=self.now
         )
         return private(None, status=204)
 
-    def _on_this_site(self, comment_id: int) -> None:
-        if not Comment.objects.filter(pk=comment_id, thread__site_id=self.site.pk).exists():
+    def _editor_of(self, comment_id: int) -> Editor:
+        """Returns the caller as an editor of this comment, before anything else is looked at.
+
+        Raises:
+            AuthRequired, NotFound, Forbidden: he may not change it, or not know that it exists.
+        """
+        editor = self.caller.as_editor(site=self.site)
+        comment = comment_for(comment_id, editor=editor)
+        if comment.thread.site_id != self.site.pk:
             raise NotFound("There is no such comment.")
+        return editor
 
 
 def _version_seen(request: Request) -> int:

@@ -298,7 +298,12 @@ class Reference(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["comment", "start"], name="one_reference_per_place")
         ]
-        indexes = [models.Index(fields=["thread", "number", "linked"], name="reference_by_number")]
+        indexes = [
+            # The first few references to each number of a page.
+            models.Index(
+                fields=["thread", "number", "linked", "comment"], name="reference_by_number"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"#{self.number}"

@@ -6,12 +6,14 @@ the latest comment of whoever they name, references from these comments, referen
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from comments.errors import NotFound
@@ -19,8 +21,8 @@ from comments.models import Comment, Mention, Reference, Status, Thread
 from comments.queries.threads import ThreadHead
 from comments.rules.threading import numbers_in
 
-REFERENCES_SHOWN = 2_000
-"""At most this many back-links are listed in one answer; a page shows 100 comments."""
+REFERENCES_SHOWN = 50
+"""At most this many back-links of one comment are listed; ``more_referrers`` tells of more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Item:
     mentions: list[ItemMention] = field(default_factory=list)
     refers_to: list[int] = field(default_factory=list)
     referred_from: list[int] = field(default_factory=list)
+    more_referrers: bool = False
     children: list[Item] = field(default_factory=list)
     shown: int = 0
     """How many of the ``total_count`` visible replies are in the same answer."""
@@ -222,18 +225,53 @@ def _add_references(items: dict[int, Item]) -> None:
             refers_to.append(number)
 
 
-def _add_referrers(items: dict[int, Item], *, thread_id: int) -> None:
-    rows = (
-        Reference.objects.filter(
-            thread_id=thread_id, number__in=items, linked=True, comment__visible=True
-        )
-        .order_by("comment__number")
-        .values_list("number", "comment__number")
-        .distinct()[:REFERENCES_SHOWN]
+_REFERRERS_ON_POSTGRESQL = """
+    SELECT wanted.number, referrer.number
+    FROM unnest(%s::bigint[]) wanted(number)
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT comment_id FROM comments_reference reference
+        JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
+        WHERE reference.thread_id = %s AND reference.number = wanted.number AND reference.linked
+        ORDER BY reference.comment_id LIMIT %s
+    ) found
+    JOIN comments_comment referrer ON referrer.id = found.comment_id
+    ORDER BY referrer.number
+"""
+_REFERRERS_ON_SQLITE = """
+    SELECT wanted.value, referrer.number
+    FROM json_each(%s) wanted
+    CROSS JOIN comments_reference found ON found.id IN (
+        SELECT min(reference.id) FROM comments_reference reference
+        JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
+        WHERE reference.thread_id = %s AND reference.number = wanted.value AND reference.linked
+        GROUP BY reference.comment_id
+        ORDER BY reference.comment_id LIMIT %s
     )
+    JOIN comments_comment referrer ON referrer.id = found.comment_id
+    ORDER BY referrer.number
+"""
+
+
+def _add_referrers(items: dict[int, Item], *, thread_id: int) -> None:
+    """Adds the first back-links of each comment, ``REFERENCES_SHOWN`` at most: one query.
+
+    A limit for each of many numbers is beyond the ORM: it is a lateral join on PostgreSQL and a
+    correlated subquery on SQLite. Both read no more of the index than they give.
+    """
+    on_postgresql = connection.vendor == "postgresql"
+    statement = _REFERRERS_ON_POSTGRESQL if on_postgresql else _REFERRERS_ON_SQLITE
+    numbers = list(items) if on_postgresql else json.dumps(list(items))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [numbers, thread_id, REFERENCES_SHOWN + 1])
+        rows = cursor.fetchall()
     for number, referrer in rows:
-        if referrer is not None:
-            items[number].referred_from.append(referrer)
+        item = items[number]
+        if referrer in item.referred_from:
+            continue
+        if len(item.referred_from) < REFERENCES_SHOWN:
+            item.referred_from.append(referrer)
+        else:
+            item.more_referrers = True
 
 
 def tree_from(items: Sequence[Item], *, roots: int | None = None) -> list[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from django.contrib.auth import get_user_model
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from comments.models import Comment, Participant, Participation
 from comments.rules.names import name_key, name_skeleton
@@ -43,14 +43,18 @@ def who_is_meant(
 ) -> Mapping[str, int]:
     """Returns the participant for each name that means exactly one: one query.
 
+    Only who has a comment that can be read takes part.
     Several of one name: the author of the comment replied to, else the only one with an
     account, else nobody. The writer is not meant by a name of his own.
     """
     if not keys:
         return {}
     found: dict[str, list[tuple[int, bool]]] = {}
+    readable = Comment.objects.filter(
+        thread_id=thread_id, author_id=OuterRef("participant_id"), visible=True
+    )
     rows = (
-        Participation.objects.filter(thread_id=thread_id, name_key__in=keys)
+        Participation.objects.filter(Exists(readable), thread_id=thread_id, name_key__in=keys)
         .exclude(participant_id=writer_id or 0)
         .values_list("name_key", "participant_id", "participant__user_id", "participant__subject")
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
-from comments.actions.changing import edit_comment
+from comments.actions.changing import delete_comment, edit_comment
 from comments.actions.moderating import decide
 from comments.actions.threads import change_thread
 from comments.models import Event, Mention, Participant, Reference
@@ -137,3 +138,54 @@ def test_participant_is_recognised_by_token_and_may_change_his_name() -> None:
     second = post(thread, by=first.participant)
     assert second.participant.pk == first.participant.pk
     assert Participant.objects.count() == 1
+
+
+def test_who_has_gone_is_not_meant_and_does_not_make_a_name_ambiguous() -> None:
+    thread = make_thread()
+    ghost = post(thread, name="Adam")
+    delete_comment(comment_id=ghost.comment.pk, editor=author_of(ghost), version=1, now=later(1))
+    waiting = post(thread, "@Adam, are you there?", name="Zoe")
+    assert meant(waiting) == [("@Adam", None)]
+    adam = post(thread, name="Adam")
+    assert meant(waiting) == [("@Adam", adam.participant.pk)]
+    assert meant(post(thread, "@Adam hi", name="Zoe")) == [("@Adam", adam.participant.pk)]
+
+
+def test_edit_keeps_whom_a_name_meant_when_a_namesake_has_come() -> None:
+    thread = make_thread()
+    adam = post(thread, name="Adam")
+    hello = post(thread, "@Adam hello", name="Zoe")
+    post(thread, name="Adam")
+    edit_comment(
+        comment_id=hello.comment.pk,
+        editor=author_of(hello),
+        source="Well, @Adam, hello!",
+        format=None,
+        version=1,
+        now=later(1),
+    )
+    assert meant(hello) == [("@Adam", adam.participant.pk)]
+    assert 'href="#comment-1"' in stored(hello).html
+
+
+def test_reference_to_a_tombstone_that_stands_again_becomes_a_link() -> None:
+    thread = make_thread()
+    root, reply = post(thread), post(thread, to=1)
+    for gone in (reply, root):
+        decide(comment_id=gone.comment.pk, action="reject", now=later(1))
+    see = post(thread, "See #1.")
+    assert "<a" not in stored(see).html
+    decide(comment_id=reply.comment.pk, action="approve", now=later(2))
+    assert 'data-ref="1"' in stored(see).html
+
+
+def test_every_comment_of_one_who_is_there_already_leaves_older_texts_alone(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    thread = make_thread()
+    adam = post(thread, name="Adam").participant
+    post(thread, name="Adam")
+    for index in range(30):
+        post(thread, f"{index}: which @Adam?", name="Zoe")
+    with django_assert_max_num_queries(35):
+        post(thread, "It is me again.", by=adam)

@@ -7,8 +7,9 @@ import logging
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from comments.api.writing import ThreadComments
 from comments.models import Comment, Participant, ThreadState
 from tests.making import make_thread, post
 
@@ -188,3 +189,17 @@ def test_refusals_leave_nothing_personal_in_the_log(
         send(client, json.dumps({**GOOD, "author": {"name": "Ana", "email": "ana@"}}))
     assert "ana@" not in caplog.text
     assert "Ana" not in caplog.text
+
+
+def test_chunked_body_is_refused_instead_of_being_read_as_empty(client: Client) -> None:
+    make_thread()
+    request = RequestFactory().generic("POST", PATH, b"", headers={"transfer_encoding": "chunked"})
+    request.META.pop("CONTENT_LENGTH", None)
+    answer = ThreadComments.as_view()(request, key="a-thread")
+    assert (answer.status_code, answer.data["code"]) == (411, "length_required")
+
+
+def test_if_none_match_star_is_no_answer_for_what_is_not_there(client: Client) -> None:
+    make_thread()
+    for path, status in ((f"{PATH}99/", 404), (f"{PATH}?cursor=x", 400), (PATH, 200)):
+        assert client.get(path, headers={"if_none_match": "*"}).status_code == status

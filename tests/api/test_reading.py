@@ -46,11 +46,11 @@ def test_list_has_exactly_the_fields_of_the_contract(client: Client) -> None:
     assert set(first) == COMMENT_FIELDS
     assert first["author"] == {"name": "Ana", "url": None, "badges": []}
     assert first["written_at"] == "2026-11-23T12:00:00Z"
-    assert first["references"] == {"to": [2], "from": []}
+    assert first["references"] == {"to": [2], "from": [], "more": False}
     assert first["replies"]["count"] == first["replies"]["shown"] == 1
     assert (second["parent"], second["root"], second["depth"]) == (1, 1, 1)
     assert second["mentions"] == [{"text": "@Ana", "start": 6, "end": 10, "number": 1}]
-    assert second["references"] == {"to": [], "from": [1]}
+    assert second["references"] == {"to": [], "from": [1], "more": False}
     assert second["links"]["page"].endswith("/posts/a-thread/#comment-2")
 
 
@@ -299,3 +299,14 @@ def test_queries_of_each_read_are_few_and_the_same_for_any_thread(
         page_store().clear()
         with django_assert_num_queries(queries):
             assert get(client, f"/threads/thread-{comments}/{path}").status_code == 200
+
+
+def test_back_links_beyond_the_first_fifty_are_said_to_be_cut(client: Client) -> None:
+    thread = make_thread()
+    post(thread)
+    post(thread, "See #1 and #1 again.")
+    for n in range(50):
+        post(thread, f"{n}: see #1 and #2.")
+    items = get(client, "/threads/a-thread/comments/?limit=2").json()["items"]
+    assert items[0]["references"] == {"to": [], "from": list(range(2, 52)), "more": True}
+    assert items[1]["references"] == {"to": [1], "from": list(range(3, 53)), "more": False}

@@ -14,6 +14,7 @@ from django.contrib.sites.models import Site
 from django.test import Client
 from django.utils import timezone
 
+from comments.actions.people import token_of
 from comments.actions.signing_in import make_api_token
 from comments.models import ApiToken, Participant, SiteSettings
 from comments.queries.sites import forget_profiles
@@ -193,3 +194,42 @@ def test_only_the_sites_origins_are_answered_across_origins(client: Client) -> N
     assert preflight.status_code == 200
     assert "POST" in preflight["Access-Control-Allow-Methods"]
     assert "idempotency-key" in preflight["Access-Control-Allow-Headers"]
+
+
+def test_user_gets_no_comment_token_and_his_participant_takes_none(client: Client) -> None:
+    make_thread()
+    user = make_moderator("mona")
+    token = make_api_token(site_id=1, user=user, label="t", scopes=["write"], now=timezone.now())
+    answer = write(client, "Hello.", authorization=f"Bearer {token}")
+    assert "token" not in answer.json()
+    participant = Participant.objects.get(user=user)
+    forged = write(client, "x", authorization=f"Comment {token_of(participant)}")
+    assert (forged.status_code, forged.json()["code"]) == (401, "auth_required")
+
+
+def test_scope_read_is_needed_to_see_what_others_do_not(client: Client) -> None:
+    made = post(make_thread(), user=make_moderator("mona"))
+    user = made.participant.user
+    assert user is not None
+    token = make_api_token(site_id=1, user=user, label="t", scopes=[], now=timezone.now())
+    path = f"/api/v1/comments/{made.comment.pk}/"
+    answer = client.get(path, headers={"authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_session_key_that_django_never_makes_is_no_session(client: Client) -> None:
+    make_thread()
+    for key in ("\x00aaaa", "a b", "ä", "'; --"):
+        client.cookies["sessionid"] = key
+        assert client.get("/api/v1/viewer/?thread=a-thread").status_code == 200
+        assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("changes", [{"sub": "a\x00b"}, {"jti": "\ud800"}, {"name": "\ud800"}])
+def test_host_token_with_characters_that_cannot_be_stored_is_refused(
+    client: Client, changes: dict[str, Any]
+) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    token = jwt.api_jws.encode(json.dumps(claims(**changes)).encode(), SECRET, algorithm="HS256")
+    assert write(client, "x", authorization=f"Bearer {token}").status_code == 401

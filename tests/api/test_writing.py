@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from comments.actions.moderating import erase_comment
 from comments.actions.threads import change_thread
 from comments.models import Comment, IdempotentAnswer, Participant, ThreadState, Vote
 from tests.making import comment_token, fresh, later, make_moderator, make_thread, post
@@ -260,3 +261,50 @@ def test_limits_count_ipv6_by_64_and_believe_only_our_proxies(
     assert status("2001:db8:1:2::1") == 201
     assert status("203.0.113.5") == 201
     assert status("198.51.100.77, 203.0.113.5") == 429
+
+
+def test_stranger_with_the_same_key_and_body_is_not_given_the_answer_of_another(
+    client: Client,
+) -> None:
+    make_thread()
+    body = {"source": "Once.", "author": ANA}
+    first = send(client, body, idempotency_key="1")
+    client.defaults["REMOTE_ADDR"] = "203.0.113.2"
+    other = send(client, body, idempotency_key="1")
+    assert first.status_code == 201
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+
+
+def test_two_strangers_of_one_name_may_say_the_same_and_one_may_not_say_it_twice(
+    client: Client,
+) -> None:
+    make_thread()
+    body = {"source": "I agree.", "author": {"name": "Bob"}}
+    assert send(client, body).status_code == 201
+    again = send(client, body)
+    assert (again.status_code, again.json()["code"]) == (409, "duplicate_comment")
+    client.defaults["REMOTE_ADDR"] = "203.0.113.2"
+    assert send(client, body).status_code == 201
+    assert Participant.objects.filter(name="Bob").count() == 2
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_held_comment_of_somebody_else_cannot_be_told_from_none(
+    client: Client, method: str
+) -> None:
+    thread = make_thread(premoderation=True)
+    held, stranger = post(thread), post(thread)
+    answers = []
+    for pk in (held.comment.pk, 999_999):
+        path = f"/api/v1/comments/{pk}/"
+        answer = send(client, "{", key=path, method=method, **comment_token(stranger))
+        answers.append((answer.status_code, answer.json()["code"]))
+    assert answers == [(404, "not_found")] * 2
+
+
+def test_erased_comment_is_not_given_again_by_its_key(client: Client) -> None:
+    make_thread()
+    body = {"source": "My secret.", "author": ANA}
+    made = send(client, body, idempotency_key="k").json()
+    erase_comment(comment_id=made["id"], now=later(1))
+    assert not IdempotentAnswer.objects.exists()

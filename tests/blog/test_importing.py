@@ -151,6 +151,14 @@ def test_wrong_document_is_refused_with_its_line_and_nothing_is_stored(
         assert not model.objects.exists()
 
 
+def test_reply_too_long_to_be_stored_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = mutated(tmp_path, "Just reading this now.", "x" * 40_001)
+    for dry_run in (True, False):
+        with pytest.raises(CommandError, match="line 106: replies: number 1 has more than 40,000"):
+            run(path, dry_run=dry_run)
+    assert not Post.objects.exists()
+
+
 def test_unreadable_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
     path = mutated(tmp_path, "Israel", "Isra\u00e9l", encoding="cp1252")
     with pytest.raises(CommandError, match=r"line \d+"):

@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def _name_site(self) -> None:
         """Names the site that is served, while it has the name that Django gives a new one."""
         host = urlsplit(settings.ENVIRONMENT.site_url).netloc
-        unnamed = Site.objects.filter(pk=settings.SITE_ID, domain="example.com")
+        unnamed = Site.objects.filter(pk=settings.SITE_ID or 1, domain="example.com")
         unnamed.update(domain=host, name=settings.ENVIRONMENT.site_name)
 
     def _make_moderator(self) -> None:

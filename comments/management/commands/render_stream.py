@@ -78,9 +78,14 @@ def answer_line(line: bytes, *, format: str, max_chars: int) -> dict[str, Any]:
     return answer
 
 
+def _refuse_constant(name: str) -> None:
+    """Refuses ``NaN`` and ``Infinity``, which are no JSON and could not be answered as such."""
+    raise ValueError(name)
+
+
 def _read(line: bytes) -> dict[str, Any]:
     try:
-        asked = json.loads(line)
+        asked = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise Malformed("The line is not JSON in UTF-8.") from None
     if not isinstance(asked, dict):
