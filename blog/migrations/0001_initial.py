@@ -6,82 +6,155 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('sites', '0002_alter_domain_unique'),
+        ("sites", "0002_alter_domain_unique"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Series',
+            name="Series",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=300)),
-                ('slug', models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("slug", models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
             ],
             options={
-                'verbose_name_plural': 'series',
-                'ordering': ['title'],
+                "verbose_name_plural": "series",
+                "ordering": ["title"],
             },
         ),
         migrations.CreateModel(
-            name='SeriesPart',
+            name="SeriesPart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('part', models.PositiveIntegerField()),
-                ('label', models.CharField(help_text='As written: "Part IV".', max_length=40)),
-                ('title', models.CharField(max_length=300)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("part", models.PositiveIntegerField()),
+                ("label", models.CharField(help_text='As written: "Part IV".', max_length=40)),
+                ("title", models.CharField(max_length=300)),
             ],
             options={
-                'ordering': ['series', 'part'],
+                "ordering": ["series", "part"],
             },
         ),
         migrations.CreateModel(
-            name='Author',
+            name="Author",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(allow_unicode=True, db_index=False, max_length=140)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='authors', to='sites.site')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='authors', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(allow_unicode=True, db_index=False, max_length=140)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="authors",
+                        to="sites.site",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="authors",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Authorship',
+            name="Authorship",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='authorships', to='blog.author')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="authorships",
+                        to="blog.author",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['post', 'position'],
+                "ordering": ["post", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
-                ('title', models.CharField(max_length=300)),
-                ('byline', models.CharField(blank=True, help_text='As written.', max_length=500)),
-                ('byline_date', models.CharField(blank=True, help_text='As written.', max_length=80)),
-                ('body', models.TextField(help_text='HTML as edited; what is shown is made from it.')),
-                ('body_html', models.TextField(editable=False)),
-                ('author_notes', models.TextField(blank=True, help_text='HTML about the authors.')),
-                ('author_notes_html', models.TextField(editable=False)),
-                ('published_on', models.DateField()),
-                ('document_digest', models.CharField(blank=True, editable=False, help_text='SHA-256 of the imported document.', max_length=64)),
-                ('authors', models.ManyToManyField(related_name='posts', through='blog.Authorship', to='blog.author')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(allow_unicode=True, db_index=False, max_length=200)),
+                ("title", models.CharField(max_length=300)),
+                ("byline", models.CharField(blank=True, help_text="As written.", max_length=500)),
+                (
+                    "byline_date",
+                    models.CharField(blank=True, help_text="As written.", max_length=80),
+                ),
+                (
+                    "body",
+                    models.TextField(help_text="HTML as edited; what is shown is made from it."),
+                ),
+                ("body_html", models.TextField(editable=False)),
+                ("author_notes", models.TextField(blank=True, help_text="HTML about the authors.")),
+                ("author_notes_html", models.TextField(editable=False)),
+                ("published_on", models.DateField()),
+                (
+                    "document_digest",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="SHA-256 of the imported document.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "authors",
+                    models.ManyToManyField(
+                        related_name="posts", through="blog.Authorship", to="blog.author"
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="posts",
+                        to="sites.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-published_on', '-id'],
+                "ordering": ["-published_on", "-id"],
             },
         ),
     ]

@@ -5,67 +5,93 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('blog', '0001_initial'),
-        ('comments', '0001_initial'),
-        ('sites', '0002_alter_domain_unique'),
+        ("blog", "0001_initial"),
+        ("comments", "0001_initial"),
+        ("sites", "0002_alter_domain_unique"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='post',
-            name='thread',
-            field=models.OneToOneField(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='post', to='comments.thread'),
+            model_name="post",
+            name="thread",
+            field=models.OneToOneField(
+                editable=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="post",
+                to="comments.thread",
+            ),
         ),
         migrations.AddField(
-            model_name='authorship',
-            name='post',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='authorships', to='blog.post'),
+            model_name="authorship",
+            name="post",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="authorships",
+                to="blog.post",
+            ),
         ),
         migrations.AddField(
-            model_name='series',
-            name='site',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='series', to='sites.site'),
+            model_name="series",
+            name="site",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="series", to="sites.site"
+            ),
         ),
         migrations.AddField(
-            model_name='seriespart',
-            name='series',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='blog.series'),
+            model_name="seriespart",
+            name="series",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="parts", to="blog.series"
+            ),
         ),
         migrations.AddField(
-            model_name='post',
-            name='series_part',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='post', to='blog.seriespart'),
+            model_name="post",
+            name="series_part",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="post",
+                to="blog.seriespart",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.UniqueConstraint(fields=('site', 'slug'), name='one_author_per_slug'),
+            model_name="author",
+            constraint=models.UniqueConstraint(fields=("site", "slug"), name="one_author_per_slug"),
         ),
         migrations.AddConstraint(
-            model_name='authorship',
-            constraint=models.UniqueConstraint(fields=('post', 'author'), name='one_authorship_each'),
+            model_name="authorship",
+            constraint=models.UniqueConstraint(
+                fields=("post", "author"), name="one_authorship_each"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='series',
-            constraint=models.UniqueConstraint(fields=('site', 'slug'), name='one_series_per_slug'),
+            model_name="series",
+            constraint=models.UniqueConstraint(fields=("site", "slug"), name="one_series_per_slug"),
         ),
         migrations.AddConstraint(
-            model_name='seriespart',
-            constraint=models.UniqueConstraint(fields=('series', 'part'), name='one_entry_per_part'),
+            model_name="seriespart",
+            constraint=models.UniqueConstraint(
+                fields=("series", "part"), name="one_entry_per_part"
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['site', '-published_on'], name='post_newest'),
+            model_name="post",
+            index=models.Index(fields=["site", "-published_on"], name="post_newest"),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.UniqueConstraint(fields=('site', 'slug'), name='one_post_per_slug'),
+            model_name="post",
+            constraint=models.UniqueConstraint(fields=("site", "slug"), name="one_post_per_slug"),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.UniqueConstraint(condition=models.Q(('document_digest', ''), _negated=True), fields=('site', 'document_digest'), name='one_post_per_document'),
+            model_name="post",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("document_digest", ""), _negated=True),
+                fields=("site", "document_digest"),
+                name="one_post_per_document",
+            ),
         ),
     ]

@@ -1,115 +1,168 @@
-"""Requests per second, CPU and queries of the reads, for a small and a large thread in one run.
+"""How much reading costs, in a small thread and in a large one: it should be the same.
 
-python tests/benchmarks/read.py --comments 100000 [--database-url postgres://…]
+    python tests/benchmarks/read.py --comments 100000 [--database-url postgres://…]
+
+Without ``--database-url``: on SQLite, then on PostgreSQL if it answers. Makes a temporary database,
+fills threads of 100 and of so many comments (more with ``--and-comments``), and asks the production
+server. "stored" is a page that the server has made before; the lines below it are made anew for
+each request, with the store of pages turned off.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
 
-from serving import Server, heading, manage, prepared, served
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks.serving import (
+    Client,
+    Server,
+    each_database,
+    measure,
+    print_command,
+    print_row,
+    request_bytes,
+    served,
+    temporary_database,
+)
 
 SMALL = 100
+WIDTHS = (22, 12, 12, 11, 10, 9)
+HEAD = ("read", "comments", "requests/s", "CPU ms", "queries", "KB")
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One kind of read: ``make_anew`` asks for another page each time, so none is stored."""
-
-    name: str
-    path: str
-    make_anew: bool = False
-    known: bool = False
-
-
-READS = [
-    Read("304 (version known)", "comments/", known=True),
-    Read("200 (stored page)", "comments/"),
-    Read("flat, made anew", "comments/?limit=50", make_anew=True),
-    Read("newest, made anew", "comments/?sort=newest&limit=50", make_anew=True),
-    Read("best, made anew", "comments/?sort=best&limit=50", make_anew=True),
-    Read("tree, made anew", "comments/?shape=tree&limit=20", make_anew=True),
-    Read("context, made anew", "comments/50/context/?limit=50", make_anew=True),
-    Read("changes, made anew", "changes/?since=50", make_anew=True),
-]
-
-
-def measure(server: Server, key: str, read: Read, seconds: float) -> tuple[float, float]:
-    """Returns requests per second and milliseconds of the server's CPU for each, one client."""
-    connection = server.connect()
-    path = f"/api/v1/threads/{key}/{read.path}"
-    headers: dict[str, str] = {}
-    if read.known:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        headers = {"If-None-Match": answer.headers["ETag"]}
-    sign = "&" if "?" in path else "?"
-    done, cpu, began = 0, server.cpu_seconds(), time.monotonic()
-    while time.monotonic() - began < seconds:
-        # since_number and depth are part of a page's name: another value, another page.
-        other = f"{sign}per_parent={done % 50 + 1}&depth={done // 50 % 10 + 1}"
-        connection.request("GET", path + other if read.make_anew else path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status not in {200, 304}:
-            raise RuntimeError(f"{answer.status} for {path}")
-        done += 1
-    elapsed = time.monotonic() - began
-    return done / elapsed, (server.cpu_seconds() - cpu) / done * 1000
+def main() -> int:
+    """Runs the benchmark and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--comments", type=int, default=100_000, help="in the large thread")
+    parser.add_argument("--and-comments", type=int, help="in a third thread, as 1000000")
+    parser.add_argument("--database-url", help="sqlite:// or the URL of a PostgreSQL server")
+    parser.add_argument("--clients", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument("--requests", type=int, default=600, help="for each line, at most")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each line, at most")
+    given = parser.parse_args()
+    if given.database_url is None:
+        return each_database(__file__)
+    print_command(given.database_url)
+    with temporary_database(given.database_url):
+        sizes = [size for size in (SMALL, given.comments, given.and_comments) if size]
+        for size in sizes:
+            fill(size)
+        print_row(*HEAD, widths=WIDTHS)
+        with served(workers=given.workers) as server:
+            for size in sizes:
+                ask_stored(server, size, given)
+        with served(workers=given.workers, PAGE_CACHE_BYTES="0") as server:
+            for name in CASES:
+                for size in sizes:
+                    row(server, name, path_of(name, size), size, given)
+    print()
+    return 0
 
 
-QUERIES = """
-from django.db import connection
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
-client = Client()
-client.get("/api/v1/counts/?key=x")
-for path in {paths!r}:
-    with CaptureQueriesContext(connection, ) as queries:
-        assert client.get(path, headers={{"host": "127.0.0.1"}}).status_code == 200, path
-    print(len(queries))
-"""
+def fill(size: int) -> None:
+    """Makes a thread of so many comments."""
+    from comments.actions.generating import generate_thread
+
+    began = perf_counter()
+    generate_thread(site_id=1, key=key_of(size), comments=size, seed=1)
+    print(f"filled a thread with {size:,} comments in {perf_counter() - began:.1f} s", flush=True)
 
 
-def count_queries(environment: dict[str, str], key: str) -> list[int]:
-    """Returns the number of queries of each read in a new process, where nothing is stored."""
-    paths = [f"/api/v1/threads/{key}/{read.path}" for read in READS]
-    code = QUERIES.format(paths=paths)
-    output = manage({**environment, "PAGE_CACHE_BYTES": "0"}, "shell", "-v0", "-c", code)
-    return [int(line) for line in output.split()]
+def key_of(size: int) -> str:
+    """Returns the key of the thread of this size."""
+    return f"of-{size}"
 
 
-def main() -> None:
-    """Prints one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--comments", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
-    parser.add_argument("--database-url", help="of a PostgreSQL server; default: SQLite")
-    options = parser.parse_args()
-    print(heading())
-    sizes = {"small": SMALL, "large": options.comments}
-    with prepared(options.database_url) as environment:
-        for key, comments in sizes.items():
-            began = time.monotonic()
-            arguments = ["--key", key, "--comments", str(comments), "--seed", "1"]
-            manage(environment, "generate_thread", *arguments)
-            print(f"{comments:,} comments generated in {time.monotonic() - began:.1f} s")
-        queries = {key: count_queries(environment, key) for key in sizes}
-        print(f"{'':22}" + "".join(f"{f'{n:,} comments':>34}" for n in sizes.values()))
-        print(f"{'read':22}" + f"{'requests/s':>14}{'CPU ms':>10}{'queries':>10}" * 2)
-        with served(environment) as server:
-            for at, read in enumerate(READS):
-                row = f"{read.name:22}"
-                for key in sizes:
-                    rate, cpu = measure(server, key, read, options.seconds)
-                    # A version that is known, and a stored page, need the look-up alone.
-                    count = 1 if not read.make_anew else queries[key][at]
-                    row += f"{rate:14,.0f}{cpu:10.2f}{count:10}"
-                print(row)
+CASES = {
+    "page of 50": "comments/",
+    "page of 50, newest": "comments/?sort=newest",
+    "page of 50, best": "comments/?sort=best",
+    "tree": "comments/?shape=tree",
+    "tree, newest": "comments/?shape=tree&sort=newest",
+    "context": "comments/{number}/context/",
+    "replies": "comments/{number}/replies/",
+    "changes": "changes/?since={version}",
+    "thread": "",
+    "counts of 3": "counts",
+}
+"""What is read, below ``/api/v1/threads/{key}/``."""
+
+
+def path_of(name: str, size: int) -> str:
+    """Returns the address of a read of the thread of this size."""
+    from comments.models import Comment, Thread
+
+    if name.startswith("counts"):
+        return "/api/v1/counts/?" + "&".join(f"key={key_of(other)}" for other in (1, size, SMALL))
+    thread = Thread.objects.get(key=key_of(size))
+    deepest = Comment.objects.filter(thread=thread, visible=True).order_by("-depth", "number")[0]
+    answered = Comment.objects.filter(thread=thread, visible=True).order_by("-direct_count")[0]
+    number = answered.number if name == "replies" else deepest.number
+    below = CASES[name].format(number=number, version=max(0, thread.version - 50))
+    return f"/api/v1/threads/{thread.key}/{below}"
+
+
+def ask_stored(server: Server, size: int, given: argparse.Namespace) -> None:
+    """Measures what a client gets that comes again, and one that comes after others."""
+    path = path_of("page of 50", size)
+    client = Client(server.port)
+    status, head, body = client.ask(request_bytes(path))
+    client.close()
+    if status != 200 or not json.loads(body)["items"]:
+        raise SystemExit(f"{path} was answered {status}")
+    etag = head.partition(b"etag:")[2].split(b"\r\n")[0].strip().decode().replace("w/", "W/")
+    row(server, "304", path, size, given, expected=304, headers={"If-None-Match": etag})
+    row(server, "page of 50, stored", path, size, given)
+
+
+def row(
+    server: Server,
+    name: str,
+    path: str,
+    size: int,
+    given: argparse.Namespace,
+    *,
+    expected: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Measures one kind of read and prints its line."""
+    request = request_bytes(path, headers=headers)
+    done = measure(
+        server,
+        [lambda: request] * given.clients,
+        expected=expected,
+        most_requests=given.requests,
+        most_seconds=given.seconds,
+    )
+    made = name not in {"304", "page of 50, stored"}
+    queries = queries_of(path, made=made, headers=headers)
+    kilobytes = round(done.size_bytes / 1000, 1)
+    print_row(name, size, round(done.per_second), done.cpu_ms, queries, kilobytes, widths=WIDTHS)
+
+
+def queries_of(path: str, *, made: bool, headers: Mapping[str, str] | None) -> int:
+    """Returns how many queries a read takes, counted in this process."""
+    from django.db import connection
+    from django.test import Client as DjangoClient
+    from django.test.utils import CaptureQueriesContext
+
+    from comments.queries.pages import page_store
+
+    client = DjangoClient(headers=dict(headers or {}))
+    client.get(path)
+    if made:
+        page_store().clear()
+    with CaptureQueriesContext(connection) as queries:
+        client.get(path)
+    return len(queries)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

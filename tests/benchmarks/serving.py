@@ -1,142 +1,315 @@
-"""A server of its own for a benchmark: a temporary database, granian, and what its CPU has done."""
+"""What both benchmarks share: a database and a server of their own, clients, a table.
+
+The clients run on the same machine and take their share of it, so requests per second say less than
+CPU time for each request: that of all processes of the server, the database's own not counted.
+"""
 
 from __future__ import annotations
 
-import http.client
 import os
 import secrets
+import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
+from time import perf_counter, sleep
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-TICKS = os.sysconf("SC_CLK_TCK")
+ROOT = Path(__file__).resolve().parents[2]
+POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+SQLITE = "sqlite://"
+PATIENCE_SECONDS = 30
+WARM_UP = 10
+"""Requests before measuring begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server; ``environment`` is the one its commands run with."""
-
-    port: int
-    pid: int
-    environment: dict[str, str]
-
-    def cpu_seconds(self) -> float:
-        """Returns the CPU time that the server and its workers have used so far."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
-
-    def connect(self) -> http.client.HTTPConnection:
-        """Returns a connection that is kept for many requests."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+# --- databases ----------------------------------------------------------------------------------
 
 
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in path.read_text().split():
-            found += _family(int(child))
-    return found
+def each_database(script: str) -> int:
+    """Runs a script again for each database that answers here; returns the exit code."""
+    code = 0
+    for url in (SQLITE, POSTGRES):
+        if url == POSTGRES and not _answers(url):
+            print(f"No PostgreSQL answers at {urlsplit(url).netloc} (TEST_DATABASE_URL).")
+            continue
+        again = [sys.executable, script, *sys.argv[1:], "--database-url", url]
+        code |= subprocess.run(again, check=False).returncode
+    return code
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def manage(environment: dict[str, str], *command: str) -> str:
-    """Returns what a ``manage.py`` command printed."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
-
-
-@contextmanager
-def database(url: str | None) -> Iterator[str]:
-    """Gives the address of a new database: a file of SQLite, or one beside ``url`` on its server."""
-    if url is None:
-        with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/benchmark.sqlite3"
-        return
-    name = f"benchmark_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
-                sql.Identifier(name)
-            )
-        )
+def _answers(url: str) -> bool:
     try:
-        yield f"{url.rpartition('/')[0]}/{name}"
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            connection.execute(drop)
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.Error:
+        return False
+    return True
 
 
 @contextmanager
-def prepared(url: str | None) -> Iterator[dict[str, str]]:
-    """Gives the environment of an installation with an empty, migrated database."""
-    with database(url) as address, tempfile.TemporaryDirectory() as static:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": address,
-            "SECRET_KEY": secrets.token_urlsafe(50),
+def temporary_database(url: str) -> Iterator[str]:
+    """Gives the URL of a new, migrated database: a file, or one on the server that ``url`` names.
+
+    Sets up Django on it in this process, so it can be used once in a process.
+    """
+    with _new_database(url) as new:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "blog.settings",
+            "DATABASE_URL": new,
+            "CACHE_URL": "locmemcache://benchmark",
+            "SECRET_KEY": secrets.token_hex(32),
+            "ALLOWED_HOSTS": "127.0.0.1,testserver",
+            "SITE_ID": "1",
             "RATE_LIMITS": "off",
             "LOG_LEVEL": "WARNING",
-            "PYTHONWARNINGS": "ignore",
-            "TMPDIR": static,
+            "DEBUG": "",
         }
-        manage(environment, "migrate", "-v0")
-        yield environment
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connections
+
+        call_command("migrate", verbosity=0)
+        try:
+            yield new
+        finally:
+            connections.close_all()
 
 
 @contextmanager
-def served(environment: dict[str, str], *, workers: int = 1) -> Iterator[Server]:
-    """Gives a running server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", str(workers), "--log-level", "warning"]
-    command += ["--blocking-threads", "8"]
-    with subprocess.Popen(
-        [*command, "blog.wsgi:application"], cwd=ROOT, env=environment
-    ) as process:
+def _new_database(url: str) -> Iterator[str]:
+    if urlsplit(url).scheme == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="rejoinder-") as directory:
+            yield f"sqlite:///{directory}/benchmark.sqlite3"
+        return
+    name = f"rejoinder_benchmark_{secrets.token_hex(4)}"
+    create = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(create).format(sql.Identifier(name)))
         try:
-            _wait(port)
-            yield Server(port, process.pid, environment)
+            yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:
-            process.terminate()
-            process.wait(20)
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(name)))
 
 
-def _wait(port: int) -> None:
-    for _ in range(300):
+# --- the server ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Server:
+    """The production server, running."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def cpu_seconds(self) -> float:
+        """Returns the CPU time that its processes have taken so far (Linux, ``proc(5)``)."""
+        ticks = 0
+        for pid in _family(self.process.pid):
+            values = (
+                Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            )
+            ticks += int(values[11]) + int(values[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="ascii").split():
+            yield from _family(int(child))
+
+
+@contextmanager
+def served(*, workers: int, **environment: str) -> Iterator[Server]:
+    """Gives a server on the database of this process, with more variables in its environment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--log-level", "error"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    command += ["--blocking-threads", "4", "--no-access-log", "blog.wsgi:application"]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
+    try:
+        _wait_for(port, process)
+        yield Server(port, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(PATIENCE_SECONDS * 20):
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        sleep(0.05)
+    raise SystemExit("The server did not start.")
+
+
+# --- clients ------------------------------------------------------------------------------------
+
+
+class Client:
+    """A connection that is kept, with as little work for each request as there can be."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, request: bytes) -> tuple[int, bytes, bytes]:
+        """Returns status, head and body of the answer to a request."""
+        self._socket.sendall(request)
+        data = b""
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            data += self._more()
+        head, body = data[:end].lower(), data[end + 4 :]
+        _, found, rest = head.partition(b"content-length:")
+        length = int(rest.split(b"\r\n", 1)[0]) if found else 0
+        while len(body) < length:
+            body += self._more()
+        return int(head[9:12]), head, body
+
+    def _more(self) -> bytes:
+        data = self._socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server hung up")
+        return data
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._socket.close()
+
+
+def request_bytes(
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """Returns a request as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a run of many requests came to."""
+
+    requests: int
+    seconds: float
+    cpu_seconds: float
+    size_bytes: int
+    waits: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Returns the requests answered in a second."""
+        return self.requests / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Returns the server's CPU time for a request, in milliseconds."""
+        return 1000 * self.cpu_seconds / self.requests
+
+    def wait_ms(self, share: float) -> float:
+        """Returns how long, in milliseconds, this share of the requests took at most."""
+        return 1000 * sorted(self.waits)[min(len(self.waits) - 1, int(share * len(self.waits)))]
+
+
+def measure(
+    server: Server,
+    requests_of: Sequence[Callable[[], bytes]],
+    *,
+    expected: int,
+    most_requests: int,
+    most_seconds: float,
+) -> Measured:
+    """Returns what clients came to that ask again and again, one for each of ``requests_of``.
+
+    Ends after so many requests altogether, or so many seconds, whichever comes first.
+
+    Raises:
+        SystemExit: an answer had another status than ``expected``.
+    """
+    wrong: list[tuple[int, bytes]] = []
+    waits: list[float] = []
+    size = 0
+
+    def work(make: Callable[[], bytes], count: int) -> None:
+        nonlocal size
+        client = Client(server.port)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            connection.request("GET", "/api/v1/counts/?key=x")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("the server did not start")
+            for _ in range(count):
+                asked = perf_counter()
+                if asked > end or wrong:
+                    break
+                status, _, body = client.ask(make())
+                waits.append(perf_counter() - asked)
+                size = len(body)
+                if status != expected:
+                    wrong.append((status, body))
+        finally:
+            client.close()
+
+    end = perf_counter() + most_seconds
+    work(requests_of[0], WARM_UP)
+    waits.clear()
+    each = max(1, most_requests // len(requests_of))
+    threads = [Thread(target=work, args=(make, each)) for make in requests_of]
+    cpu, began = server.cpu_seconds(), perf_counter()
+    end = began + most_seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = perf_counter() - began
+    if wrong:
+        raise SystemExit(f"An answer was {wrong[0][0]}, not {expected}: {wrong[0][1][:500]!r}")
+    return Measured(len(waits), seconds, server.cpu_seconds() - cpu, size, waits)
 
 
-def heading() -> str:
-    """Returns the command line that prints what follows."""
-    return f"$ python {Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}".rstrip()
+# --- output -------------------------------------------------------------------------------------
+
+
+def print_command(database_url: str) -> None:
+    """Prints what was called, so that a table says how it came about."""
+    script = Path(sys.argv[0]).resolve()
+    name = script.relative_to(ROOT) if script.is_relative_to(ROOT) else script
+    hidden = urlsplit(database_url)._replace(netloc="").geturl()
+    shown = [hidden if argument == database_url else argument for argument in sys.argv[1:]]
+    print(f"$ python {name} {shlex.join(shown)}", flush=True)
+
+
+def print_row(*cells: object, widths: Sequence[int]) -> None:
+    """Prints a line of a table: the first cell on the left, numbers on the right."""
+    first, *rest = cells
+    line = str(first).ljust(widths[0])
+    for cell, width in zip(rest, widths[1:], strict=True):
+        text = (
+            f"{cell:,.2f}"
+            if isinstance(cell, float)
+            else f"{cell:,}"
+            if isinstance(cell, int)
+            else str(cell)
+        )
+        line += text.rjust(width)
+    print(line, flush=True)

@@ -1,88 +1,114 @@
-"""Comments per second over HTTP with 1 and with 16 clients, and the queries of one comment.
+"""How many comments a second can be written, by one client and by sixteen.
 
-python tests/benchmarks/write.py [--database-url postgres://…]
+    python tests/benchmarks/write.py [--database-url postgres://…]
+
+Without ``--database-url``: on SQLite, then on PostgreSQL if it answers. Makes a temporary database,
+fills a thread, and posts into that one thread through the production server: the worst case, since
+all writers wait for one lock. Every third comment is a reply, every fifth mentions somebody.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import threading
-import time
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 
-from serving import Server, heading, manage, prepared, served
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-HEADERS = {"Content-Type": "application/json"}
+from tests.benchmarks.serving import (
+    each_database,
+    measure,
+    print_command,
+    print_row,
+    request_bytes,
+    served,
+    temporary_database,
+)
 
-
-def post(server: Server, *, client: int, clients: int, until: float, done: list[int]) -> None:
-    """Posts comments until a time; every third one answers an earlier one."""
-    connection = server.connect()
-    number = 0
-    while time.monotonic() < until:
-        body = {
-            "source": f"Comment {number} of client {client} of {clients}, see #1.",
-            "author": {"name": f"Client {client}"},
-            "parent": 1 if number % 3 == 2 else None,  # noqa: PLR2004
-        }
-        connection.request("POST", "/api/v1/threads/busy/comments/", json.dumps(body), HEADERS)
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status != 201:  # noqa: PLR2004
-            raise RuntimeError(content.decode())
-        number += 1
-    done.append(number)
+KEY = "written-in"
+WIDTHS = (10, 12, 13, 12, 12, 10, 10)
+HEAD = ("clients", "written", "comments/s", "median ms", "95 % ms", "CPU ms", "queries")
 
 
-QUERIES = """
-from django.db import connection
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
-client = Client()
-for text in ("first", "See #1 and @Ana."):
-    with CaptureQueriesContext(connection) as queries:
-        body = {"source": text, "author": {"name": "Ana"}}
-        answer = client.post("/api/v1/threads/busy/comments/", body,
-            content_type="application/json", headers={"host": "127.0.0.1"})
-        assert answer.status_code == 201, answer.content
-print(len(queries))
-"""
+def main() -> int:
+    """Runs the benchmark and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--comments", type=int, default=1_000, help="in the thread before")
+    parser.add_argument("--database-url", help="sqlite:// or the URL of a PostgreSQL server")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the server")
+    parser.add_argument("--requests", type=int, default=800, help="for each line, at most")
+    parser.add_argument("--seconds", type=float, default=15.0, help="for each line, at most")
+    given = parser.parse_args()
+    if given.database_url is None:
+        return each_database(__file__)
+    print_command(given.database_url)
+    with temporary_database(given.database_url):
+        from comments.actions.checking import check_thread
+        from comments.actions.generating import generate_thread
 
-
-def main() -> None:
-    """Prints one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each measurement")
-    parser.add_argument("--database-url", help="of a PostgreSQL server; default: SQLite")
-    options = parser.parse_args()
-    print(heading())
-    with prepared(options.database_url) as environment:
-        manage(environment, "generate_thread", "--key", "busy", "--comments", "100", "--seed", "1")
-        print(
-            f"queries of one comment: {manage(environment, 'shell', '-v0', '-c', QUERIES).strip()}"
-        )
-        print(f"{'clients':>8}{'comments/s':>14}{'CPU ms each':>14}")
-        with served(environment) as server:
+        thread = generate_thread(site_id=1, key=KEY, comments=given.comments, seed=1)
+        print_row(*HEAD, widths=WIDTHS)
+        with served(workers=given.workers) as server:
             for clients in (1, 16):
-                done: list[int] = []
-                cpu, began = server.cpu_seconds(), time.monotonic()
-                until = began + options.seconds
-                shared = {"clients": clients, "until": until, "done": done}
-                threads = [
-                    threading.Thread(target=post, args=(server,), kwargs={"client": n, **shared})
-                    for n in range(clients)
-                ]
-                for thread in threads:
-                    thread.start()
-                for thread in threads:
-                    thread.join()
-                if len(done) != clients:
-                    raise RuntimeError("a client failed")
-                rate = sum(done) / (time.monotonic() - began)
-                each = (server.cpu_seconds() - cpu) / sum(done) * 1000
-                print(f"{clients:8}{rate:14,.0f}{each:14.1f}")
-        print(manage(environment, "check_threads").strip())
+                done = measure(
+                    server,
+                    [posts(f"{clients}-{client}") for client in range(clients)],
+                    expected=201,
+                    most_requests=given.requests,
+                    most_seconds=given.seconds,
+                )
+                print_row(
+                    clients,
+                    done.requests,
+                    round(done.per_second, 1),
+                    done.wait_ms(0.5),
+                    done.wait_ms(0.95),
+                    done.cpu_ms,
+                    queries_of_a_post(f"counted {clients}"),
+                    widths=WIDTHS,
+                )
+        wrong = list(check_thread(thread.pk))
+        print(f"check_threads: {len(wrong)} differences\n")
+    return 1 if wrong else 0
+
+
+def posts(name: str) -> Callable[[], bytes]:
+    """Returns what makes one client's requests, each with another text."""
+    turns = count()
+
+    def make() -> bytes:
+        return request_bytes(
+            f"/api/v1/threads/{KEY}/comments/", method="POST", body=body_of(name, next(turns))
+        )
+
+    return make
+
+
+def body_of(name: str, turn: int) -> bytes:
+    """Returns a comment as a client sends it."""
+    text = f"Comment {turn} of client {name}: some words, as people write them, and no more."
+    if turn % 5 == 1:
+        text = f"@Ana {text}"
+    parent = 1 if turn % 3 == 2 else None
+    comment = {"source": text, "parent": parent, "author": {"name": f"Client {name}"}}
+    return json.dumps(comment).encode()
+
+
+def queries_of_a_post(name: str) -> int:
+    """Returns how many queries a comment takes, counted in this process, transactions included."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client()
+    address = f"/api/v1/threads/{KEY}/comments/"
+    with CaptureQueriesContext(connection) as queries:
+        client.post(address, body_of(name, 0), content_type="application/json")
+    return len(queries)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

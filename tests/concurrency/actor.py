@@ -1,0 +1,285 @@
+"""One of several processes that act on a thread at once; a script, run by the tests beside it.
+
+``python actor.py '{"do": "post", …}'`` says ``ready``, waits for a line, acts, and prints what came
+of it, a line of JSON for each act. Who acts through the actions sets up Django for itself; who acts
+over HTTP needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from itertools import count
+from pathlib import Path
+from random import Random
+from time import sleep
+from typing import Any
+
+Spec = dict[str, Any]
+
+
+def say(**values: Any) -> None:
+    """Prints one line of JSON."""
+    print(json.dumps(values), flush=True)  # noqa: T201
+
+
+def wait_for_start() -> None:
+    """Tells the test that this process could begin, and begins with all others."""
+    say(ready=True)
+    sys.stdin.readline()
+
+
+def texts(spec: Spec) -> Iterator[Spec]:
+    """Yields what this process writes: roots, replies, mentions of the others, shared requests."""
+    me, people = spec["me"], spec["people"]
+    for turn in range(spec["turns"]):
+        if turn == spec["shared_turn"]:
+            pair = me // 2
+            yield {"name": f"Pair {pair}", "source": f"Once only, pair {pair}.", "key": f"k{pair}"}
+            continue
+        others = [(me + step) % people for step in (1, 5)]
+        names = " and ".join(f"@P{other}" for other in others) if turn % 4 == 1 else "nobody"
+        parent = {0: None, 1: 1, 2: "own"}[turn % 3]
+        yield {
+            "name": f"P{me}",
+            "source": f"P{me}, {turn}: hello {names}, #{turn + 1}",
+            "to": parent,
+        }
+
+
+# --- through the actions ------------------------------------------------------------------------
+
+
+def set_up_django() -> None:
+    """Makes this process one of the installation that the environment names."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    import django
+
+    django.setup()
+
+
+def begin(spec: Spec) -> None:
+    """Makes a thread with one comment, or one of so many generated ones."""
+    from django.utils import timezone
+
+    from comments.actions.generating import generate_thread
+    from comments.actions.people import GuestName
+    from comments.actions.posting import Writer, submit_comment
+    from comments.actions.threads import open_thread
+
+    if spec["generated"]:
+        generate_thread(site_id=1, key=spec["key"], comments=spec["generated"], seed=7)
+        return
+    thread = open_thread(
+        site_id=1, key=spec["key"], url="/a/", title="A thread", opened_at=timezone.now()
+    )
+    submit_comment(
+        thread_id=thread.pk,
+        writer=Writer(guest=GuestName("First")),
+        source="The first comment.",
+        format="plain",
+        reply_to_number=None,
+        now=timezone.now(),
+    )
+
+
+def post(spec: Spec) -> None:
+    """Writes its texts, and says number and id of each."""
+    from django.utils import timezone
+
+    from comments.actions.answering import AnswerKnown, Request
+    from comments.actions.people import GuestName
+    from comments.actions.posting import Writer, submit_comment
+    from comments.models import Comment, Participant, Thread
+
+    thread_id = Thread.objects.get(key=spec["key"]).pk
+    wait_for_start()
+    known: Participant | None = None
+    own: int | None = None
+    for text in texts(spec):
+        shared = "key" in text
+        writer = Writer(participant=None if shared else known, guest=GuestName(text["name"]))
+        request = Request(1, text["key"], text["source"]) if shared else None
+        parent = text.get("to")
+        try:
+            done = submit_comment(
+                thread_id=thread_id,
+                writer=writer,
+                source=text["source"],
+                format="plain",
+                reply_to_number=own if parent == "own" else parent,
+                now=timezone.now(),
+                request=request,
+            )
+        except AnswerKnown as answered:
+            comment = Comment.objects.get(pk=answered.answer.comment_id or 0)
+            say(id=comment.pk, number=comment.number, source=text["source"], again=True)
+        except Exception as error:  # whatever it is, the test must see it
+            say(error=f"{type(error).__name__}: {error}", source=text["source"])
+        else:
+            if not shared:
+                known, own = done.participant, done.comment.number
+            say(id=done.comment.pk, number=done.comment.number, source=text["source"])
+
+
+def post_until_killed(spec: Spec) -> None:
+    """Writes without end, and says each number when it is stored."""
+    spec = {**spec, "turns": 10**9, "shared_turn": -1}
+    post(spec)
+
+
+def inspect(spec: Spec) -> None:
+    """Says everything that the test compares."""
+    from comments.actions.checking import check_thread
+    from comments.models import Comment, Event, Mention, Participation, Reference, Thread
+
+    thread = Thread.objects.get(key=spec["key"])
+    comments = Comment.objects.filter(thread=thread)
+    names = list(Participation.objects.filter(thread=thread).values_list("name", flat=True))
+    say(
+        differences=[
+            f"#{one.number} {one.field}: {one.stored}, not {one.expected}"
+            for one in check_thread(thread.pk)
+        ],
+        comments={row[0]: row[1:] for row in comments.values_list("id", "number", "source")},
+        reachable=list(comments.filter(reachable=True).values_list("number", flat=True)),
+        versions=list(
+            Event.objects.filter(thread=thread)
+            .order_by("version")
+            .values_list("version", flat=True)
+        ),
+        version=thread.version,
+        last_number=thread.last_number,
+        names=names,
+        open_mentions=list(
+            Mention.objects.filter(thread=thread, participant=None).values_list("text", flat=True)
+        ),
+        open_references=list(
+            Reference.objects.filter(thread=thread, linked=False).values_list("number", flat=True)
+        ),
+    )
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+
+class Api:
+    """A client that keeps its connection and does as it is told by ``Retry-After``."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self.thread = f"/api/v1/threads/{key}/"
+        self.token: str | None = None
+
+    def close(self) -> None:
+        """Hangs up."""
+        self.connection.close()
+
+    def ask(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Returns status and document of an answer; asks again when told to wait."""
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self.token:
+            headers["Authorization"] = f"Comment {self.token}"
+        content = None if body is None else json.dumps(body)
+        for _ in range(20):
+            self.connection.request(method, path, content, headers)
+            answer = self.connection.getresponse()
+            data = answer.read()
+            retry_after = answer.headers.get("Retry-After")
+            if answer.status not in {429, 503} or retry_after is None:
+                break
+            sleep(int(retry_after))
+        return answer.status, json.loads(data) if data else {}
+
+
+def post_over_http(spec: Spec) -> None:
+    """Writes its texts to the API, and says what was answered."""
+    api = Api(spec["port"], spec["key"])
+    wait_for_start()
+    token = None
+    own: int | None = None
+    for text in texts(spec):
+        shared = "key" in text
+        api.token = None if shared else token
+        parent = text.get("to")
+        body = {
+            "source": text["source"],
+            "parent": own if parent == "own" else parent,
+            "author": {"name": text["name"]},
+        }
+        headers = {"Idempotency-Key": text["key"]} if shared else {}
+        status, answer = api.ask("POST", f"{api.thread}comments/", body, **headers)
+        if status != 201:
+            say(error=f"{status} {answer.get('code')}", source=text["source"])
+            continue
+        if not shared:
+            token, own = answer["token"], answer["number"]
+        say(
+            id=answer["id"],
+            number=answer["number"],
+            source=text["source"],
+            html=answer["html"],
+            token=answer["token"],
+        )
+
+
+def write_and_vote(spec: Spec) -> None:
+    """Writes and votes until told to stop, so that whoever reads meanwhile reads a live thread."""
+    from threading import Event, Thread
+
+    api = Api(spec["port"], spec["key"])
+    rng = Random(spec["me"])
+    stop = Event()
+    wait_for_start()
+
+    def wait_for_end() -> None:
+        sys.stdin.readline()
+        stop.set()
+
+    Thread(target=wait_for_end, daemon=True).start()
+    for turn in count():
+        if stop.is_set():
+            break
+        body = {
+            "source": f"Writer {spec['me']}, {turn}",
+            "parent": rng.choice([None, rng.choice(spec["numbers"])]),
+            "author": {"name": f"Writer {spec['me']}"},
+        }
+        status, answer = api.ask("POST", f"{api.thread}comments/", body)
+        if status != 201:
+            say(error=f"{status} {answer.get('code')}")
+            continue
+        api.token = answer["token"]
+        say(number=answer["number"])
+        for comment_id in rng.sample(spec["ids"], 3):
+            value = {"value": rng.choice([1, 1, -1])}
+            status, answer = api.ask("PUT", f"/api/v1/comments/{comment_id}/vote/", value)
+            say(**({"voted": comment_id} if status == 200 else {"error": f"{status} {answer}"}))
+
+
+WITHOUT_DJANGO = {"post_over_http": post_over_http, "write_and_vote": write_and_vote}
+WITH_DJANGO = {
+    "begin": begin,
+    "inspect": inspect,
+    "post": post,
+    "post_until_killed": post_until_killed,
+}
+
+
+def main() -> None:
+    """Does what the first argument says."""
+    spec: Spec = json.loads(sys.argv[1])
+    if spec["do"] in WITHOUT_DJANGO:
+        WITHOUT_DJANGO[spec["do"]](spec)
+    else:
+        set_up_django()
+        WITH_DJANGO[spec["do"]](spec)
+
+
+if __name__ == "__main__":
+    main()

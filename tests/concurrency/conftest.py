@@ -1,0 +1,249 @@
+"""Real databases and real processes, of which each test gets its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import CANNOT_RUN_HERE, ROOT
+
+ACTOR = Path(__file__).with_name("actor.py")
+POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+PATIENCE_SECONDS = 240
+"""Longer than anything here takes: past it a process hangs."""
+KEY = "busy"
+
+
+def environment(database_url: str) -> dict[str, str]:
+    """Returns the environment of an installation that has this database."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "blog.settings",
+        "DATABASE_URL": database_url,
+        "CACHE_URL": "locmemcache://concurrency",
+        "SECRET_KEY": "for-tests-only-" + "y" * 40,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_ID": "1",
+        "RATE_LIMITS": "off",
+        "LOG_LEVEL": "WARNING",
+        "DEBUG": "",
+    }
+
+
+class Actor:
+    """A process that acts; see ``actor.py``. One that hangs is killed after a while."""
+
+    def __init__(self, database_url: str, **spec: Any) -> None:
+        self._complaints = TemporaryFile(mode="w+")  # noqa: SIM115 (closed in `end`)
+        self.process = subprocess.Popen(
+            [sys.executable, str(ACTOR), json.dumps({"key": KEY, **spec})],
+            env=environment(database_url),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._ear, self._mouth = self.process.stdin, self.process.stdout
+        self._patience = Timer(PATIENCE_SECONDS, self.process.kill)
+        self._patience.start()
+
+    def line(self) -> dict[str, Any]:
+        """Returns the next thing the process says."""
+        line = self._mouth.readline()
+        assert line, self.complaints()
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def tell(self) -> None:
+        """Sends the process a line: it begins, or ends."""
+        self._ear.write("\n")
+        self._ear.flush()
+
+    def rest(self) -> list[dict[str, Any]]:
+        """Returns everything else that the process says until it ends well."""
+        lines = self._mouth.readlines()
+        assert self.process.wait() == 0, self.complaints()
+        return [json.loads(line) for line in lines]
+
+    def kill(self) -> list[dict[str, Any]]:
+        """Ends the process with SIGKILL; returns what it had said in whole lines."""
+        self.process.kill()
+        return [json.loads(line) for line in self._mouth if line.endswith("\n")]
+
+    def complaints(self) -> str:
+        """Returns what the process wrote to its standard error."""
+        self._complaints.seek(0)
+        return self._complaints.read()
+
+    def end(self) -> None:
+        """Ends the process, whatever state a test left it in."""
+        self._patience.cancel()
+        self.process.kill()
+        self.process.wait()
+        for stream in (self._ear, self._mouth, self._complaints):
+            stream.close()
+
+
+class Installation:
+    """A migrated database, and processes that work on it."""
+
+    def __init__(self, database_url: str) -> None:
+        self.database_url = database_url
+        self._actors: list[Actor] = []
+
+    def actor(self, **spec: Any) -> Actor:
+        """Returns a new process."""
+        actor = Actor(self.database_url, **spec)
+        self._actors.append(actor)
+        return actor
+
+    def do(self, **spec: Any) -> list[dict[str, Any]]:
+        """Returns what a process says that does one thing and ends."""
+        return self.actor(**spec).rest()
+
+    def at_once(self, specs: list[dict[str, Any]]) -> list[Actor]:
+        """Returns a process for each, all begun at the same moment."""
+        actors = [self.actor(**spec) for spec in specs]
+        for actor in actors:
+            assert actor.line() == {"ready": True}
+        for actor in actors:
+            actor.tell()
+        return actors
+
+    def inspected(self) -> dict[str, Any]:
+        """Returns what is stored."""
+        [stored] = self.do(do="inspect")
+        return stored
+
+    @contextmanager
+    def served(self) -> Iterator[int]:
+        """Gives the port of a production server on this database."""
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+        command += ["--blocking-threads", "4", "--log-level", "warning"]
+        server = subprocess.Popen(
+            [*command, "blog.wsgi:application"], env=environment(self.database_url), cwd=ROOT
+        )
+        try:
+            wait_until(lambda: listens(port), server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(timeout=PATIENCE_SECONDS)
+
+    def end(self) -> None:
+        """Ends what a failed test left running."""
+        for actor in self._actors:
+            actor.end()
+
+
+def listens(port: int) -> bool:
+    """Returns whether somebody takes connections at a port."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(condition: Callable[[], bool], server: subprocess.Popen[bytes]) -> None:
+    """Returns when the condition holds; fails if the server ends first."""
+    began = monotonic()
+    while not condition():
+        assert server.poll() is None, "the server has ended"
+        assert monotonic() - began < PATIENCE_SECONDS, "the server does not answer"
+        sleep(0.05)
+
+
+def migrate(database_url: str) -> None:
+    """Makes the tables of a new database."""
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        env=environment(database_url),
+        cwd=ROOT,
+        check=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a migrated SQLite database to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.sqlite3"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """Returns the name of a migrated PostgreSQL database to copy."""
+    try:
+        psycopg.connect(POSTGRES, connect_timeout=5).close()
+    except psycopg.Error as error:
+        pytest.skip(f"{CANNOT_RUN_HERE}no PostgreSQL (TEST_DATABASE_URL): {type(error).__name__}")
+    name = f"rejoinder_template_{secrets.token_hex(6)}"
+    with postgres_database(name, template="template0"):
+        migrate(address_of(name))
+        yield name
+
+
+def address_of(name: str) -> str:
+    """Returns the URL of a database of the PostgreSQL server that tests may use."""
+    return urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def postgres_database(name: str, *, template: str) -> Iterator[None]:
+    """Lets a database be there for a while."""
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        try:
+            yield
+        finally:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    """Returns an installation of its own for each test, once on each kind of database."""
+    if request.param == "sqlite":
+        copy = tmp_path / "busy.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), copy)
+        made = Installation(f"sqlite:///{copy}")
+        try:
+            yield made
+        finally:
+            made.end()
+        return
+    name = f"rejoinder_busy_{secrets.token_hex(6)}"
+    with postgres_database(name, template=request.getfixturevalue("postgres_template")):
+        made = Installation(address_of(name))
+        try:
+            yield made
+        finally:
+            made.end()
