@@ -6,13 +6,22 @@ These run when something has gone wrong already, so the pages ask no database an
 from __future__ import annotations
 
 import logging
+import sys
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from comments.api.problems import problem_response, refusal_for
-from comments.errors import Forbidden, Malformed, NotFound, Refusal, ServerError, TooLarge
+from comments.api.problems import headers, problem_response, refusal_for
+from comments.errors import (
+    Forbidden,
+    Malformed,
+    NotFound,
+    Refusal,
+    ServerError,
+    TooLarge,
+    Unavailable,
+)
 
 log = logging.getLogger("blog.failures")
 
@@ -21,6 +30,7 @@ SENTENCES: dict[type[Refusal], str] = {
     TooLarge: "What you sent is larger than this site takes.",
     Forbidden: "You may not see this page, or not do this.",
     NotFound: "There is nothing at this address. It may have been mistyped, or be gone.",
+    Unavailable: "Too much is going on here at the moment. Please try again in a few seconds.",
     ServerError: "The fault is ours, and it has been written down. Please try again later.",
 }
 
@@ -28,16 +38,25 @@ SENTENCES: dict[type[Refusal], str] = {
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if request.path.startswith("/api/"):
         return problem_response(refusal, request)
-    context = {"refusal": refusal, "sentence": SENTENCES.get(type(refusal), refusal.detail)}
-    answer = HttpResponse(status=refusal.status)
-    answer.headers["Cache-Control"] = "no-store"
+    context: dict[str, object] = {
+        "refusal": refusal,
+        "sentence": SENTENCES.get(type(refusal), refusal.detail),
+    }
+    answer = HttpResponse(status=refusal.status, headers=headers(refusal))
     try:
+        if refusal.status >= ServerError.status:
+            context["text"] = _text_sent(request)
         answer.content = render_to_string("blog/refusal.html", context).encode()
     except Exception:
         log.exception("the page of a failure could not be made")
         answer.headers["Content-Type"] = "text/plain; charset=utf-8"
         answer.content = f"{HTTPStatus(refusal.status).phrase}\n".encode()
     return answer
+
+
+def _text_sent(request: HttpRequest) -> str:
+    """Returns the text of a form that was sent, so that a fault of ours loses nothing."""
+    return request.POST.get("source", "") if request.method == "POST" else ""
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -57,5 +76,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answers 500; Django has logged what happened."""
-    return _answer(request, ServerError())
+    """Answers 503 where the store was busy, else 500; Django has logged what happened."""
+    error = sys.exc_info()[1]  # Django calls this while it handles the exception
+    refusal = refusal_for(error) if isinstance(error, Exception) else ServerError()
+    return _answer(request, refusal if isinstance(refusal, Unavailable) else ServerError())

@@ -11,6 +11,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("posts/<str:slug>/", views.PostPage.as_view(), name="post"),
     path("series/<str:slug>/", views.series, name="series"),
+    path("favicon.ico", views.favicon, name="favicon"),
+    path("admin/", include("comments.admin.desk_urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("blog.api")),
     path("api/v1/", include("comments.api.urls")),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
 
 from blog.models import Post, Series, SeriesPart
@@ -96,6 +97,13 @@ class PostPage(ThreadPage):
         part = self.article.series_part
         parts = parts_of(part.series) if part is not None else []
         return {"post": self.article, "parts": parts}
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Leads to the icon; browsers ask here for pages that name none, as the admin's do."""
+    answer = HttpResponseRedirect(static("comments/icon.svg"))
+    answer.headers["Cache-Control"] = "public, max-age=86400"
+    return answer
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -5,6 +5,17 @@ set -eu
 cd "$(dirname "$0")/.."
 port=$1
 
+case $port in
+    '' | *[!0-9]* | ??????*)
+        echo "PORT=$port is no port; one is a number from 1 to 65535." >&2
+        exit 2
+        ;;
+esac
+if [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
+    echo "PORT=$port is no port; one is a number from 1 to 65535." >&2
+    exit 2
+fi
+
 if [ -z "${SECRET_KEY:-}" ]; then
     mkdir -p var
     if [ ! -s var/secret_key ]; then

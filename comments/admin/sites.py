@@ -6,6 +6,10 @@ from django.contrib import admin
 
 from comments.models import SiteSettings
 
+admin.site.site_title = "Rejoinder"
+admin.site.site_header = "Rejoinder"
+admin.site.index_title = "Comments, people and posts"
+
 
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(admin.ModelAdmin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
@@ -49,7 +50,7 @@ class ThreadAdmin(ReadOnlyAdmin):
 class CommentAdmin(ReadOnlyAdmin):
     """Comments as they are stored, with their text as readers see it."""
 
-    list_display = ["label", "thread", "author_name", "excerpt", "status", "visible", "created_at"]
+    list_display = ["label", "thread_key", "writer", "state", "excerpt", "written"]
     list_filter = ["status", "visible", "format"]
     search_fields = ["source", "author_name", "thread__key"]
     search_help_text = "Words of the text, a name, or the key of a thread."
@@ -90,10 +91,34 @@ class CommentAdmin(ReadOnlyAdmin):
         """Returns the number, or a dash for a comment that never had one."""
         return f"#{comment.number}" if comment.number else "–"
 
+    @admin.display(description="thread", ordering="thread")
+    def thread_key(self, comment: Comment) -> str:
+        """Returns the beginning of the thread's key."""
+        return Truncator(comment.thread.key).chars(24)
+
+    @admin.display(description="author", ordering="author_name")
+    def writer(self, comment: Comment) -> str:
+        """Returns the beginning of the author's name."""
+        return Truncator(comment.author_name).chars(24) or "–"
+
+    @admin.display(description="status", ordering="status")
+    def state(self, comment: Comment) -> str:
+        """Returns the status, and whether readers do not see a comment that it would show."""
+        if comment.deleted_at or comment.erased_at:
+            return f"{comment.status}, gone"
+        return comment.status
+
     @admin.display(description="text")
     def excerpt(self, comment: Comment) -> str:
         """Returns the beginning of the source."""
-        return Truncator(comment.source).chars(80)
+        return Truncator(" ".join(comment.source.split())).chars(60)
+
+    @admin.display(description="written", ordering="written_at")
+    def written(self, comment: Comment) -> str:
+        """Returns when the comment was written, or a dash where an import did not say."""
+        if comment.written_at is None:
+            return "–"
+        return f"{timezone.localtime(comment.written_at):%Y-%m-%d %H:%M}"
 
     @admin.display(description="as readers see it")
     def text(self, comment: Comment) -> SafeString:

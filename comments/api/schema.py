@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from hashlib import blake2s
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views import View
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
@@ -15,6 +17,9 @@ from drf_spectacular.openapi import AutoSchema
 from comments.api.documents import PROBLEM_TYPE
 from comments.api.rendering import dumps
 from comments.api.schemas import COMPONENTS
+
+CACHED = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
+"""They change with a release alone, and then at once for who asks again."""
 
 SECURITY = {
     "ApiToken": {
@@ -76,14 +81,24 @@ def _document() -> dict[str, Any]:
     return document
 
 
+def _answer(request: HttpRequest, content: bytes, content_type: str) -> HttpResponse:
+    """Returns what is the same for everybody, or 304 to who has it: its ETag is its digest."""
+    etag = f'W/"{blake2s(content, digest_size=12).hexdigest()}"'
+    answer = get_conditional_response(request, etag=etag)
+    if not isinstance(answer, HttpResponse):
+        answer = HttpResponse(content, content_type=content_type)
+    answer.headers["ETag"] = etag
+    answer.headers["Cache-Control"] = CACHED
+    patch_vary_headers(answer, ["Origin"])
+    return answer
+
+
 class Schema(View):
     """The document for machines."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Answers with the OpenAPI document as JSON."""
-        return HttpResponse(
-            dumps(openapi_document()), content_type="application/vnd.oai.openapi+json"
-        )
+        return _answer(request, dumps(openapi_document()), "application/vnd.oai.openapi+json")
 
 
 class Docs(View):
@@ -105,4 +120,5 @@ class Docs(View):
             "tags": tags,
             "schemas": document["components"]["schemas"],
         }
-        return render(request, "comments/docs.html", context)
+        page = render_to_string("comments/docs.html", context, request)
+        return _answer(request, page.encode(), "text/html; charset=utf-8")

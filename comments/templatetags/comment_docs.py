@@ -56,6 +56,12 @@ def code(text: str) -> SafeString:
 
 
 @register.filter
+def breakable(code: str) -> SafeString:
+    """Returns a code that a narrow page breaks after its underscores, never inside a word."""
+    return mark_safe(escape(code).replace("_", "_<wbr>"))
+
+
+@register.filter
 def reading_first(tags: Mapping[str, Sequence[Json]]) -> list[tuple[str, Sequence[Json]]]:
     """Returns tags with their operations, those first whose operations mostly read."""
 

@@ -9,7 +9,7 @@ from hashlib import blake2s
 from urllib.parse import quote, urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
 from django.utils.xmlutils import SimplerXMLGenerator
@@ -148,6 +148,8 @@ def _answer(
     answer.headers["ETag"] = f'W/"{mark}"'
     answer.headers["Last-Modified"] = http_date(changed)
     answer.headers["Cache-Control"] = PUBLIC
+    # An answer names the origin that may read it, so that of one is not that of another.
+    patch_vary_headers(answer, ["Origin"])
     return answer
 
 

@@ -69,3 +69,15 @@ def test_every_code_of_the_contract_has_a_class() -> None:
         "precondition_required stale_version already_decided lease_lost vote_on_own cursor_invalid"
     )
     assert codes >= set(contract.split())
+
+
+@pytest.mark.parametrize("address", ["/api/v1/schema/", "/api/v1/docs/"])
+def test_who_has_the_document_already_is_told_so(client: Client, address: str) -> None:
+    first = client.get(address)
+    again = client.get(address, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for name in ("ETag", "Cache-Control", "Vary"):
+        assert again[name] == first[name]
+    assert "public" in first["Cache-Control"]
+    assert "Cookie" not in first["Vary"]
+    assert client.get(address, headers={"If-None-Match": '"other"'}).status_code == 200

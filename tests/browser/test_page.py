@@ -21,10 +21,9 @@ from blog.models import Post
 from blog.publishing import save_post
 from blog.seed import decode_document, parse_document
 from comments.actions.generating import generate_thread
-from comments.actions.moderating import decide
 from comments.models import RepliesPolicy, Thread, ThreadState
 from tests.conftest import ROOT
-from tests.making import NOW, later, post
+from tests.making import NOW, decide, later, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

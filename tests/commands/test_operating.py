@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from django.utils import timezone
 from comments.actions.generating import AT_ONCE
 from comments.models import ApiToken, Comment, Event, IdempotentAnswer, Thread, TokenUse
 from comments.rules.rendering import RENDERER_VERSION
+from tests.conftest import ROOT
 from tests.making import fresh, make_moderator, make_thread, post
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +46,19 @@ def test_generate_thread_says_what_it_made() -> None:
     thread = Thread.objects.get(key="k")
     assert f"k: 30 comments numbered, {thread.visible_count} visible, 10 held" in printed
     assert f"version {thread.version}" in printed
+    assert "10 wait for a moderator" in printed
     assert "\r" not in printed
+
+
+def test_generate_thread_names_an_address_that_answers_and_explains_its_counts() -> None:
+    printed = generate("k", 200)
+    thread = Thread.objects.get(key="k")
+    assert f"{thread.last_number - thread.visible_count} of the numbered cannot be read" in printed
+    found = re.search(r"the API does: http://[^/]+(/\S+)", printed)
+    assert found, printed
+    answer = Client().get(found[1])
+    assert answer.status_code == 200
+    assert answer.json()["items"]
 
 
 def test_generate_thread_shows_on_a_terminal_how_far_it_is() -> None:
@@ -208,3 +224,19 @@ def test_forget_expired_deletes_what_has_expired_and_nothing_else() -> None:
     assert list(IdempotentAnswer.objects.values_list("key", flat=True)) == ["new"]
     assert list(TokenUse.objects.values_list("jti", flat=True)) == ["new"]
     assert run("forget_expired") == "Forgot 0 answers and 0 token uses.\n"
+
+
+def test_write_openapi_says_what_it_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "api.json"
+    printed = run("write_openapi", str(file))
+    addresses = len(json.loads(file.read_text(encoding="utf-8"))["paths"])
+    assert printed.startswith(f"Wrote {file}: {addresses} addresses, ")
+
+
+@pytest.mark.parametrize("port", ["abc", "", "0", "65536", "123456", "-1"])
+def test_make_run_says_in_one_line_what_is_no_port(port: str) -> None:
+    ran = subprocess.run(
+        ["sh", "scripts/run.sh", port], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"PORT={port} is no port; one is a number from 1 to 65535.\n"

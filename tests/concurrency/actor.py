@@ -1,14 +1,19 @@
-"""One of several processes that act on a thread at once; a script, run by the tests beside it.
+"""Processes that act on a thread at once; a script, run by the tests beside it.
 
-``python actor.py '{"do": "post", …}'`` says ``ready``, waits for a line, acts, and prints what came
-of it, a line of JSON for each act. Who acts through the actions sets up Django for itself; who acts
-over HTTP needs none.
+``python actor.py SOCKET`` sets up Django once, which takes a second, and becomes another process
+for each connection to the socket. That one reads a line of JSON that says what to do, answers with
+its process id, says ``ready``, waits for a line, acts, and says what came of it, a line of JSON for
+each act; the last line is ``{"ended": true}``. No database is touched before the processes part.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import sys
+import traceback
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from itertools import count
@@ -52,21 +57,13 @@ def texts(spec: Spec) -> Iterator[Spec]:
 # --- through the actions ------------------------------------------------------------------------
 
 
-def set_up_django() -> None:
-    """Makes this process one of the installation that the environment names."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    import django
-
-    django.setup()
-
-
 def begin(spec: Spec) -> None:
     """Makes a thread with one comment, or one of so many generated ones."""
     from django.utils import timezone
 
     from comments.actions.generating import generate_thread
-    from comments.actions.people import GuestName
-    from comments.actions.posting import Writer, submit_comment
+    from comments.actions.people import GuestName, Writer
+    from comments.actions.posting import submit_comment
     from comments.actions.threads import open_thread
 
     if spec["generated"]:
@@ -90,8 +87,8 @@ def post(spec: Spec) -> None:
     from django.utils import timezone
 
     from comments.actions.answering import AnswerKnown, Request
-    from comments.actions.people import GuestName
-    from comments.actions.posting import Writer, submit_comment
+    from comments.actions.people import GuestName, Writer
+    from comments.actions.posting import submit_comment
     from comments.models import Comment, Participant, Thread
 
     thread_id = Thread.objects.get(key=spec["key"]).pk
@@ -262,23 +259,56 @@ def write_and_vote(spec: Spec) -> None:
             say(**({"voted": comment_id} if status == 200 else {"error": f"{status} {answer}"}))
 
 
-WITHOUT_DJANGO = {"post_over_http": post_over_http, "write_and_vote": write_and_vote}
-WITH_DJANGO = {
+ACTS = {
     "begin": begin,
     "inspect": inspect,
     "post": post,
     "post_until_killed": post_until_killed,
+    "post_over_http": post_over_http,
+    "write_and_vote": write_and_vote,
 }
 
 
+def act(connection: socket.socket) -> None:
+    """Does what the first line of a connection says, with the connection as input and output."""
+    os.dup2(connection.fileno(), 0)
+    os.dup2(connection.fileno(), 1)
+    connection.close()
+    spec: Spec = json.loads(sys.stdin.readline())
+    say(pid=os.getpid())
+    ACTS[spec["do"]](spec)
+    say(ended=True)
+
+
+def set_up_django() -> None:
+    """Makes this process one of the installation that the environment names."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    import django
+
+    django.setup()
+    # What the processes would import, each for itself.
+    import comments.actions.checking
+    import comments.actions.generating
+    import comments.actions.posting  # noqa: F401
+
+
 def main() -> None:
-    """Does what the first argument says."""
-    spec: Spec = json.loads(sys.argv[1])
-    if spec["do"] in WITHOUT_DJANGO:
-        WITHOUT_DJANGO[spec["do"]](spec)
-    else:
+    """Parts into a process for each connection until it is killed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended leaves nothing behind
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(sys.argv[1])
+        listener.listen(64)
         set_up_django()
-        WITH_DJANGO[spec["do"]](spec)
+        while True:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                break
+            connection.close()
+    try:
+        act(connection)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 if __name__ == "__main__":

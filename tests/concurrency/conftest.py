@@ -6,13 +6,14 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Timer
 from time import monotonic, sleep
 from typing import Any
@@ -50,58 +51,90 @@ def environment(database_url: str) -> dict[str, str]:
 class Actor:
     """A process that acts; see ``actor.py``. One that hangs is killed after a while."""
 
-    def __init__(self, database_url: str, **spec: Any) -> None:
-        self._complaints = TemporaryFile(mode="w+")  # noqa: SIM115 (closed in `end`)
-        self.process = subprocess.Popen(
-            [sys.executable, str(ACTOR), json.dumps({"key": KEY, **spec})],
-            env=environment(database_url),
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            text=True,
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self._ear, self._mouth = self.process.stdin, self.process.stdout
-        self._patience = Timer(PATIENCE_SECONDS, self.process.kill)
+    def __init__(self, nursery: Nursery, **spec: Any) -> None:
+        self._nursery = nursery
+        self._connection = nursery.connect()
+        self._lines = self._connection.makefile("r", encoding="utf-8")
+        self._connection.sendall(json.dumps({"key": KEY, **spec}).encode() + b"\n")
+        self._pid = 0
+        self._pid = self.line()["pid"]
+        self._has_ended = False
+        self._patience = Timer(PATIENCE_SECONDS, self._kill)
         self._patience.start()
 
     def line(self) -> dict[str, Any]:
         """Returns the next thing the process says."""
-        line = self._mouth.readline()
-        assert line, self.complaints()
+        line = self._lines.readline()
+        assert line, self._nursery.complaints()
         said: dict[str, Any] = json.loads(line)
         return said
 
     def tell(self) -> None:
         """Sends the process a line: it begins, or ends."""
-        self._ear.write("\n")
-        self._ear.flush()
+        self._connection.sendall(b"\n")
 
     def rest(self) -> list[dict[str, Any]]:
         """Returns everything else that the process says until it ends well."""
-        lines = self._mouth.readlines()
-        assert self.process.wait() == 0, self.complaints()
-        return [json.loads(line) for line in lines]
+        said: list[dict[str, Any]] = []
+        while "ended" not in (one := self.line()):
+            said.append(one)
+        self._has_ended = True
+        return said
 
     def kill(self) -> list[dict[str, Any]]:
         """Ends the process with SIGKILL; returns what it had said in whole lines."""
-        self.process.kill()
-        return [json.loads(line) for line in self._mouth if line.endswith("\n")]
+        self._kill()
+        return [json.loads(line) for line in self._lines if line.endswith("\n")]
 
-    def complaints(self) -> str:
-        """Returns what the process wrote to its standard error."""
-        self._complaints.seek(0)
-        return self._complaints.read()
+    def _kill(self) -> None:
+        # Its id is another's once it has ended, so one that has said so is left alone.
+        if not self._has_ended:
+            self._has_ended = True
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def end(self) -> None:
         """Ends the process, whatever state a test left it in."""
         self._patience.cancel()
-        self.process.kill()
-        self.process.wait()
-        for stream in (self._ear, self._mouth, self._complaints):
-            stream.close()
+        self._kill()
+        self._lines.close()
+        self._connection.close()
+
+
+class Nursery:
+    """The process of an installation that its actors come from; it has set up Django for them."""
+
+    def __init__(self, database_url: str) -> None:
+        self._directory = TemporaryDirectory(prefix="actors")  # a socket's path must be short
+        self._path = Path(self._directory.name) / "socket"
+        self._complaints = TemporaryFile(mode="w+")  # noqa: SIM115 (closed in `end`)
+        self._process = subprocess.Popen(
+            [sys.executable, str(ACTOR), str(self._path)],
+            env=environment(database_url),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints,
+        )
+        wait_until(self._path.exists, self._process)
+
+    def connect(self) -> socket.socket:
+        """Returns a connection to a new process."""
+        connection = socket.socket(socket.AF_UNIX)
+        wait_until(lambda: connection.connect_ex(str(self._path)) == 0, self._process)
+        return connection
+
+    def complaints(self) -> str:
+        """Returns what the processes wrote to their standard error."""
+        self._complaints.seek(0)
+        return self._complaints.read()
+
+    def end(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+        self._complaints.close()
+        self._directory.cleanup()
 
 
 class Installation:
@@ -109,11 +142,12 @@ class Installation:
 
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
+        self._nursery = Nursery(database_url)
         self._actors: list[Actor] = []
 
     def actor(self, **spec: Any) -> Actor:
         """Returns a new process."""
-        actor = Actor(self.database_url, **spec)
+        actor = Actor(self._nursery, **spec)
         self._actors.append(actor)
         return actor
 
@@ -158,6 +192,7 @@ class Installation:
         """Ends what a failed test left running."""
         for actor in self._actors:
             actor.end()
+        self._nursery.end()
 
 
 def listens(port: int) -> bool:

@@ -13,7 +13,7 @@ from tests.concurrency.conftest import Installation
 pytestmark = pytest.mark.concurrency
 
 PROCESSES = 16
-TURNS = 12
+TURNS = 8
 SHARED_TURN = 5
 STORED = 1 + PROCESSES * (TURNS - 1) + PROCESSES // 2
 """The first comment, those of each process, and one of each pair."""

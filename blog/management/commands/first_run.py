@@ -58,7 +58,8 @@ class Command(BaseCommand):
         users.create_superuser(username=MODERATOR, password=password)
         self.stdout.write(
             f"Made the account {MODERATOR!r} with the password {password}\n"
-            "It is shown this once; `manage.py changepassword moderator` sets another one."
+            "It is shown this once. To set another one: "
+            f".venv/bin/python manage.py changepassword {MODERATOR}"
         )
 
     def _collect_static(self) -> None:

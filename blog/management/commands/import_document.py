@@ -21,7 +21,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds the file and the options."""
-        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "file",
+            type=Path,
+            help="Text rendering of a post's page, in UTF-8 (fixtures/israpundit.txt is one).",
+        )
         parser.add_argument("--site", type=int, default=1, help="Id of the site (default 1).")
         parser.add_argument(
             "--dry-run", action="store_true", help="Say what would be stored, and store nothing."

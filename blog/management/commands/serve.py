@@ -1,13 +1,14 @@
 """Starts the production server, which ``make run`` and an operator use alike.
 
-The server replaces this process, so that it holds nothing of Django in its parent and signals reach
-it directly: SIGTERM and Ctrl-C end it after the requests that are under way.
+The server (``blog.serving``) replaces this process, so that it holds nothing of Django in its
+parent and signals reach it directly: SIGTERM and Ctrl-C end it after the requests under way.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -50,11 +51,29 @@ class Command(BaseCommand):
         parser.add_argument("--first-run", action="store_true", help="see manage.py first_run")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Replaces this process by the server.
+        """Replaces this process by the server; Ctrl-C before that ends it without a word.
 
         Raises:
             CommandError: the address cannot be listened at, or the project is not in order.
         """
+        try:
+            self._prepare(options)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        # Blocked until the server can hear it; a blocked signal stays so in what replaces us.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        command = [sys.executable, "-m", "blog.serving", "--interface", "wsgi"]
+        command += ["--host", options["host"], "--port", str(options["port"])]
+        command += ["--working-dir", str(ROOT), "--log-level", "warning"]
+        command += ["--workers", str(options["workers"]), "--respawn-failed-workers"]
+        command += ["--blocking-threads", str(options["threads"])]
+        command += ["--workers-kill-timeout", str(STOP_SECONDS)]
+        # ``-m`` finds this package in the working directory, wherever the command was given.
+        os.chdir(ROOT)
+        os.execv(sys.executable, [*command, "blog.wsgi:application"])  # noqa: S606
+
+    def _prepare(self, options: dict[str, Any]) -> None:
+        """Looks at all that could be wrong, and says where the pages are."""
         host, port = options["host"], options["port"]
         try:
             require_secret_key()
@@ -66,12 +85,6 @@ class Command(BaseCommand):
         self.check()
         self._say_addresses(f"http://{host}:{port}")
         connections.close_all()
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi"]
-        command += ["--host", host, "--port", str(port), "--working-dir", str(ROOT)]
-        command += ["--workers", str(options["workers"]), "--respawn-failed-workers"]
-        command += ["--blocking-threads", str(options["threads"])]
-        command += ["--workers-kill-timeout", str(STOP_SECONDS), "--log-level", "warning"]
-        os.execv(sys.executable, [*command, "blog.wsgi:application"])  # noqa: S606
 
     def _say_addresses(self, origin: str) -> None:
         """Prints where the newest post, the API's documentation and the admin are."""

@@ -25,8 +25,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds the file."""
-        parser.add_argument("file", type=Path, nargs="?", default=Path("openapi.json"))
+        parser.add_argument(
+            "file",
+            type=Path,
+            nargs="?",
+            default=Path("openapi.json"),
+            help="Where to write it (default openapi.json).",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Writes the document."""
+        """Writes the document, and says where and how much it describes."""
         options["file"].write_bytes(document_text())
+        paths = openapi_document()["paths"]
+        operations = sum(len(methods) for methods in paths.values())
+        self.stdout.write(
+            f"Wrote {options['file']}: {len(paths)} addresses, {operations} operations."
+        )

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 
 from comments.actions.generating import generate_thread
 from comments.errors import Refusal
+from comments.queries.sites import absolute
 
 
 class Command(BaseCommand):
@@ -51,13 +53,27 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(str(error)) from None
         held = options["comments"] - thread.last_number
+        gone = thread.last_number - thread.visible_count
         self.stdout.write(
             f"{thread.key}: {thread.last_number} comments numbered, {thread.visible_count} visible,"
             f" {held} held, version {thread.version}, in {monotonic() - began:.1f} s"
         )
+        if gone:
+            self.stdout.write(
+                f"{gone} of the numbered cannot be read: deleted or removed, as happens in a real"
+                " thread. Each keeps its number; a tombstone stands where there are replies below."
+            )
+        if held:
+            self.stdout.write(f"{held} wait for a moderator, and have no number yet.")
+        self.stdout.write(f"No page shows this thread; the API does: {_api_address(thread.key)}")
 
     def _show(self, written: int) -> None:
         """Keeps one line of a terminal at how far it is."""
         ending = "\n" if written == self._total else ""
         self.stdout.write(f"\r{written} of {self._total}", ending=ending)
         self.stdout.flush()
+
+
+def _api_address(key: str) -> str:
+    """Returns where the API lists the thread's comments."""
+    return absolute(reverse("thread-comments", kwargs={"key": key}))
