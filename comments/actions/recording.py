@@ -100,19 +100,27 @@ def settle(thread: Thread, comment: Comment) -> None:
     """Brings visibility and every counter above and below in line with the comment's own state.
 
     Call it after any change of status, deletion or erasure of a numbered comment. Sets fields of
-    ``comment`` and saves them; counters of the thread are set, not saved.
+    ``comment`` and saves them, unless it is new and the caller saves it next; counters of the
+    thread are set, not saved.
     """
     if comment.path is None:
         return
+    before = _settled(comment)
     was_visible, was_total = comment.visible, comment.total_count
     comment.visible = readable(comment) and comment.hidden_above == 0
     takes_along = comment.replies_policy == RepliesPolicy.REMOVE
     if was_visible != comment.visible and takes_along:
         _take_along(comment)
     comment.reachable = comment.hidden_above == 0 and (comment.visible or comment.total_count > 0)
-    comment.save(update_fields=["visible", "reachable", "direct_count", "total_count"])
+    if not comment._state.adding and _settled(comment) != before:
+        comment.save(update_fields=["visible", "reachable", "direct_count", "total_count"])
     own = int(comment.visible) - int(was_visible)
     _count_above(thread, comment, own=own, all_=own + comment.total_count - was_total)
+
+
+def _settled(comment: Comment) -> tuple[bool, bool, int, int]:
+    """Returns what ``settle`` sets of a comment."""
+    return comment.visible, comment.reachable, comment.direct_count, comment.total_count
 
 
 def set_policy(thread: Thread, comment: Comment, policy: str) -> None:
@@ -132,8 +140,14 @@ def set_policy(thread: Thread, comment: Comment, policy: str) -> None:
 def _take_along(comment: Comment) -> None:
     """Brings everything below a comment in line with whether its replies go where it goes."""
     path = bytes(comment.path or b"")
+    # Root and depth say nothing that the path does not, but they are what an index has of the
+    # paths that nobody can reach: without them the whole thread is read, under its lock.
     below = Comment.objects.filter(
-        thread_id=comment.thread_id, path__gt=path, path__lt=end_of_subtree(path)
+        thread_id=comment.thread_id,
+        root_number=numbers_in(path)[0],
+        depth__gt=0,
+        path__gt=path,
+        path__lt=end_of_subtree(path),
     )
     rows = {
         bytes(row.path or b""): row

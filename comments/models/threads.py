@@ -126,7 +126,9 @@ class Comment(models.Model):
     parent = models.ForeignKey(
         "self", null=True, on_delete=models.CASCADE, related_name="children", db_index=False
     )
-    reply_to = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
+    reply_to = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     path = models.BinaryField(null=True, max_length=1024)
     root_number = models.PositiveBigIntegerField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
@@ -205,8 +207,20 @@ class Comment(models.Model):
                 condition=Q(reachable=True, depth=0),
                 name="comment_best_roots",
             ),
-            # Latest comment by a participant in a thread; a viewer's own comments.
+            # Everything below a comment, hidden or not, when it takes its replies along.
+            models.Index(
+                fields=["thread", "root_number", "path"],
+                condition=Q(depth__gt=0),
+                name="comment_branches",
+            ),
+            # Only the deletion of what was answered asks for these; roots answer nothing.
+            models.Index(
+                fields=["reply_to"], condition=Q(reply_to__isnull=False), name="comment_answers"
+            ),
+            # Latest comment by a participant in a thread.
             models.Index(fields=["author", "thread", "-number"], name="comment_by_author"),
+            # A viewer's own comments, those without a number too.
+            models.Index(fields=["author", "thread", "-id"], name="comment_own"),
             # The site's feed.
             models.Index(
                 fields=["-published_at", "-id"], condition=Q(visible=True), name="comment_latest"
@@ -265,7 +279,7 @@ class Mention(models.Model):
     text = models.CharField(max_length=320)
     probe = models.CharField(max_length=320)
     participant = models.ForeignKey(
-        Participant, null=True, on_delete=models.SET_NULL, related_name="mentions"
+        Participant, null=True, on_delete=models.SET_NULL, related_name="mentions", db_index=False
     )
 
     class Meta:
@@ -277,6 +291,13 @@ class Mention(models.Model):
                 fields=["thread", "probe"],
                 condition=Q(participant__isnull=True),
                 name="mention_unresolved",
+            ),
+            # Without the unresolved ones: an index that held them would be taken for them, and
+            # give every one of all threads.
+            models.Index(
+                fields=["participant"],
+                condition=Q(participant__isnull=False),
+                name="mention_resolved",
             ),
         ]
 

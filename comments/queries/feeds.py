@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery, Sum
 
 from comments.models import Comment, Thread
 from comments.queries.sites import absolute
@@ -54,20 +55,21 @@ _COLUMNS = (
     "written_at",
     "published_at",
     "edited_at",
-    "thread__title",
-    "thread__url",
-    "thread__opened_at",
-    "thread__last_number",
 )
-
-
-def _entries(comments: QuerySet[Comment]) -> list[Entry]:
-    return [Entry(*row) for row in comments.values_list(*_COLUMNS)[:ENTRIES_SHOWN]]
+_THREAD_COLUMNS = ("title", "url", "opened_at", "last_number")
 
 
 def latest_in_thread(head: ThreadHead) -> list[Entry]:
     """Returns the visible comments of a thread with the highest numbers, downwards: one query."""
-    return _entries(Comment.objects.filter(thread_id=head.id, visible=True).order_by("-number"))
+    latest = Comment.objects.filter(thread_id=head.id, visible=True).order_by("-number")
+    of_thread: dict[str, Any] = {
+        "thread_title": head.title,
+        "thread_url": head.url,
+        "thread_opened_at": head.opened_at,
+        "thread_last_number": head.last_number,
+    }
+    rows: Any = latest.values_list(*_COLUMNS)[:ENTRIES_SHOWN]
+    return [Entry(*row, **of_thread) for row in rows]
 
 
 def latest_on_site(site_id: int) -> list[Entry]:
@@ -75,11 +77,24 @@ def latest_on_site(site_id: int) -> list[Entry]:
 
     Those without a date are asked for apart: databases disagree on where a missing date sorts.
     """
-    visible = Comment.objects.filter(thread__site_id=site_id, visible=True)
-    dated = _entries(visible.filter(published_at__isnull=False).order_by("-published_at", "-id"))
-    undated = _entries(visible.filter(published_at=None).order_by("-id"))
+    # By an expression of the thread: a planner that is shown the column itself takes an index of
+    # it, reads all comments of the site and sorts them. So it follows the index of the latest
+    # comments, and stops when it has enough.
+    of_site = Thread.objects.filter(site_id=site_id).values("pk")
+    visible = Comment.objects.alias(of=F("thread_id") + 0).filter(of__in=of_site, visible=True)
+    dated = _entries(visible.filter(published_at__isnull=False))
+    undated = _entries(visible.filter(published_at=None))
     found = sorted(dated + undated, key=lambda entry: (entry.appeared_at, entry.id), reverse=True)
     return found[:ENTRIES_SHOWN]
+
+
+def _entries(comments: QuerySet[Comment]) -> list[Entry]:
+    # The threads are not joined, since a planner might begin with them.
+    thread = Thread.objects.filter(pk=OuterRef("thread_id"))
+    of_thread = [Subquery(thread.values(name)) for name in _THREAD_COLUMNS]
+    latest = comments.order_by("-published_at", "-id")
+    rows: Any = latest.values_list(*_COLUMNS, *of_thread)[:ENTRIES_SHOWN]
+    return [Entry(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Three orders of the roots, one keyset each:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -279,17 +279,25 @@ def _best(base: QuerySet[Comment], at: Position | None, *, shape: Shape, flat: b
             return rows[:limit], [shown, rest, bytes(rows[limit - 1]["path"]).hex()], None
     wanted = limit - len(rows) + 1
     candidates: list[Row] = []
-    if len(shown) < BEST_ROOTS:
-        taken = set(shown)
-        ranked = rows_of(roots.order_by("-score", "number"))[: wanted + len(shown)]
-        candidates = [row for row in ranked if row["number"] not in taken][:wanted]
-        candidates = candidates[: BEST_ROOTS - len(shown)]
-    if len(candidates) < wanted:
-        passed = set(shown) | {row["number"] for row in candidates}
-        further = rows_of(roots.filter(number__gt=rest).order_by("number"))
-        extra = [row for row in further[: wanted + len(passed)] if row["number"] not in passed]
-        candidates += extra[: wanted - len(candidates)]
+    room = BEST_ROOTS - len(shown)
+    if room > 0:
+        ranked = roots.order_by("-score", "number")
+        candidates = _unseen(ranked, seen=shown, wanted=min(wanted, room))
+    # With fewer than wanted and room for more, the thread has no other root.
+    if len(candidates) < wanted and len(candidates) >= room:
+        further = roots.filter(number__gt=rest).order_by("number")
+        above = [*shown, *(row["number"] for row in candidates)]
+        seen = [number for number in above if number > rest]
+        candidates += _unseen(further, seen=seen, wanted=wanted - len(candidates))
     return _fill(base, rows, candidates, shown, rest, limit=limit, flat=flat)
+
+
+def _unseen(roots: QuerySet[Comment], *, seen: Collection[int], wanted: int) -> list[Row]:
+    """Returns the first ``wanted`` of these roots, in their order, that are not ``seen``.
+
+    The database passes over those that are, hundreds maybe, within the index of the order.
+    """
+    return list(rows_of(roots.exclude(number__in=seen) if seen else roots)[:wanted])
 
 
 def _fill(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.db import connection
 from django.db.models import Q
 
 from comments.errors import FieldError, ThreadUnknown, ValidationFailed
@@ -29,6 +31,7 @@ class ThreadHead:
     visible_count: int
     visible_roots: int
     last_number: int
+    opened_at: datetime
     changed_at: datetime
     votes_changed: bool
 
@@ -39,6 +42,11 @@ class ThreadHead:
 
 
 _HEAD = tuple(ThreadHead.__dataclass_fields__)
+# Every read begins with this one, and a 304 has little else to do: putting it together in the ORM
+# each time would be half of what a 304 costs.
+_COLUMNS = ", ".join(f'"{name}"' for name in _HEAD)
+_BY_KEY = f'SELECT {_COLUMNS} FROM "{Thread._meta.db_table}" WHERE "site_id" = %s AND "key" = %s'  # noqa: S608
+_TIMES = tuple(at for at, name in enumerate(_HEAD) if name.endswith("_at"))
 
 
 def thread_by_key(*, site_id: int, key: str) -> ThreadHead:
@@ -47,17 +55,29 @@ def thread_by_key(*, site_id: int, key: str) -> ThreadHead:
     Raises:
         ThreadUnknown: there is none.
     """
-    row = Thread.objects.filter(site_id=site_id, key=key).values_list(*_HEAD).first()
-    if row is None:
-        row = (
-            Thread.objects.filter(aliases__site_id=site_id, aliases__key=key)
-            .exclude(key="")
-            .values_list(*_HEAD)
-            .first()
-        )
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_KEY, [site_id, key])
+        found = cursor.fetchone()
+    if found is not None:
+        return _head_of_stored(found)
+    row = (
+        Thread.objects.filter(aliases__site_id=site_id, aliases__key=key)
+        .exclude(key="")
+        .values_list(*_HEAD)
+        .first()
+    )
     if row is None:
         raise ThreadUnknown()
     return ThreadHead(*row)
+
+
+def _head_of_stored(row: Sequence[Any]) -> ThreadHead:
+    """Returns a head from a row as it is stored: SQLite's times say no time zone."""
+    values = list(row)
+    if connection.vendor == "sqlite":
+        for at in _TIMES:
+            values[at] = values[at].replace(tzinfo=connection.timezone)
+    return ThreadHead(*values)
 
 
 def thread_by_url(*, site_id: int, url: str) -> ThreadHead:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from comments.actions.moderating import decide
 from comments.actions.voting import cast_vote
 from comments.errors import CursorInvalid
 from comments.models import Comment, Thread
@@ -23,7 +22,7 @@ from comments.queries.listing import (
     replies_cursor,
 )
 from comments.queries.threads import ThreadHead, thread_by_key
-from tests.making import later, make_thread, post
+from tests.making import decide, later, make_thread, post
 
 pytestmark = pytest.mark.django_db
 
