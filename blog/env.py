@@ -35,6 +35,7 @@ class Environment:
     database: dict[str, Any]
     cache: dict[str, Any]
     page_cache_bytes: int
+    audit_share: float
     trusted_proxies: int
     rate_limits: dict[str, str]
     cors_origins: list[str]
@@ -96,6 +97,7 @@ def read_environment() -> Environment:
         site_name=env.str("SITE_NAME", default="Israpundit"),
         database=_database(env),
         cache=_cache(env),
+        audit_share=env.float("AUDIT_SHARE", default=0.01),
         page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=64 * 1024 * 1024),
         trusted_proxies=env.int("TRUSTED_PROXIES", default=0),
         rate_limits=rate_limits,

@@ -166,6 +166,7 @@ REJOINDER = {
     "EDIT_WINDOW_SECONDS": ENVIRONMENT.edit_window_seconds,
     "TRUSTED_PROXIES": ENVIRONMENT.trusted_proxies,
     "RATE_LIMITS": ENVIRONMENT.rate_limits,
+    "AUDIT_SHARE": ENVIRONMENT.audit_share,
     "PAGE_CACHE_BYTES": ENVIRONMENT.page_cache_bytes,
 }
 """What the comments app reads; any Django project that installs it sets this dictionary."""

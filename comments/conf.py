@@ -23,6 +23,10 @@ class Options:
     trusted_proxies: int = 0
     """How many proxies in front add to ``X-Forwarded-For``; 0 takes the socket's address."""
     rate_limits: dict[str, str] = field(default_factory=dict)
+    flag_threshold: float = 1.8
+    """Weight of the open reports of a comment at which it is held; one from somebody new is 1."""
+    audit_share: float = 0.0
+    """Of all comments, so many are put before moderators by lot, 0 to 1."""
     page_cache_bytes: int = 64 * 1024 * 1024
 
 

@@ -223,15 +223,32 @@ class StaleVersion(Refusal):
 
 
 class AlreadyDecided(Refusal):
-    """Somebody else has already decided about this comment."""
+    """Somebody has decided about this comment since you read it; ``decision`` says who, what, when
+    and why.
+    """
 
     code = "already_decided"
     status = 409
     title = "Somebody else has already decided."
 
 
+class ActionImpossible(Refusal):
+    """What is asked for means nothing for this comment in its present state.
+
+    What waits is rejected rather than removed, and approved rather than restored; of an undo, there
+    is nothing left to undo.
+    """
+
+    code = "action_impossible"
+    status = 409
+    title = "This cannot be done to the comment as it is."
+
+
 class LeaseLost(Refusal):
-    """The work was handed to somebody else because the lease ran out."""
+    """A colleague has this comment on the desk; your own lease, if there was one, has run out.
+
+    ``lease`` says who has it, and until when.
+    """
 
     code = "lease_lost"
     status = 409
@@ -244,6 +261,14 @@ class VoteOnOwn(Refusal):
     code = "vote_on_own"
     status = 403
     title = "You cannot vote on your own comment."
+
+
+class FlagOnOwn(Refusal):
+    """Nobody reports a comment of their own; who wants it gone can delete it."""
+
+    code = "flag_on_own"
+    status = 403
+    title = "You cannot report your own comment."
 
 
 class CursorInvalid(Refusal):

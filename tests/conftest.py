@@ -12,12 +12,14 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.cache import cache
+from django.db.backends.sqlite3.operations import DatabaseOperations
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from comments.queries.pages import page_store
@@ -67,6 +69,30 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _record_can_be_emptied_between_tests() -> Iterator[None]:
+    """Lets the tables be emptied after a test with real transactions.
+
+    The record's triggers refuse that, as they should everywhere else; SQLite empties by DELETE.
+    """
+    whole = DatabaseOperations.execute_sql_flush
+
+    def without_triggers(operations: Any, sql_list: Any) -> None:
+        with operations.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            whole(operations, sql_list)
+            for _, sql in triggers:
+                cursor.execute(sql)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(DatabaseOperations, "execute_sql_flush", without_triggers)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,14 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.contrib.sites.models import Site
 
+from comments.actions import moderating
 from comments.actions.changing import Editor
-from comments.actions.people import GuestName, token_of
-from comments.actions.posting import Submitted, Writer, submit_comment
+from comments.actions.logbook import Actor
+from comments.actions.people import GuestName, Writer, token_of
+from comments.actions.posting import Submitted, submit_comment
 from comments.actions.threads import open_thread
-from comments.models import Comment, Participant, Thread, ThreadState
+from comments.models import ActorKind, Comment, Participant, RepliesPolicy, Thread, ThreadState
+from comments.rules.moderation import Action
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _numbers = count(1)
@@ -83,6 +86,27 @@ def author_of(submitted: Submitted) -> Editor:
     return Editor(participant=submitted.participant)
 
 
+def decide(
+    *,
+    comment_id: int,
+    action: Action,
+    now: datetime,
+    version: int | None = None,
+    replies_policy: RepliesPolicy | None = None,
+) -> Comment:
+    """Decides as a moderator nobody has heard of; returns the comment."""
+    comment, _ = moderating.decide(
+        comment_id=comment_id,
+        action=action,
+        actor=SOMEBODY,
+        now=now,
+        version=version,
+        replies_policy=replies_policy,
+    )
+    return comment
+
+
+SOMEBODY = Actor(ActorKind.MODERATOR)
 MODERATOR = Editor(participant=None, is_moderator=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.db import transaction
 
@@ -14,12 +15,23 @@ from comments.actions.linking import (
     resolved_names,
     store_links,
 )
+from comments.actions.logbook import Actor, log_comment
+from comments.actions.moderating import decide
+from comments.actions.people import Writer
 from comments.actions.posting import Submitted, check_open
+from comments.actions.queueing import take_off
 from comments.actions.recording import lock_thread, record, save_thread, settle
+from comments.actions.screening import Screened, screen_text, store_verdict
 from comments.conf import options
 from comments.errors import EditWindowExpired, Forbidden, NotFound, StaleVersion
-from comments.models import Comment, EventKind, Participant, Revision, Status
-from comments.rules.moderation import verdict_on_text
+from comments.models import ActorKind, Comment, EventKind, LogKind, Participant, Revision
+from comments.rules.moderation import (
+    EXPLANATIONS,
+    READABLE,
+    Status,
+    status_of_revision,
+    verdict_on_text,
+)
 from comments.rules.rendering import RENDERER_VERSION, clean_source
 
 
@@ -29,6 +41,7 @@ class Editor:
 
     participant: Participant | None
     is_moderator: bool = False
+    user_id: int | None = None
 
     def is_author_of(self, comment: Comment) -> bool:
         """Returns whether the editor wrote the comment."""
@@ -60,11 +73,20 @@ def edit_comment(
         reply_to=before.reply_to,
         kept=resolved_names(before),
     )
+    screened = screen_text(
+        thread_id=before.thread_id,
+        writer=Writer(participant=before.author, is_moderator=editor.is_moderator),
+        source=cleaned,
+        html=text.rendered.html,
+        now=now,
+        comment=before,
+    )
     return _replace(
         comment_id=comment_id,
         thread_id=before.thread_id,
         editor=editor,
         text=text,
+        screened=screened,
         version=version,
         now=now,
     )
@@ -77,6 +99,7 @@ def _replace(
     thread_id: int,
     editor: Editor,
     text: LinkedText,
+    screened: Screened,
     version: int,
     now: datetime,
 ) -> Submitted:
@@ -107,6 +130,7 @@ def _replace(
         premoderation=thread.premoderation,
         rendering_failed=text.rendered.failed,
         trusted=editor.is_moderator,
+        screened=screened.verdict,
     )
     comment.source = text.source
     comment.format = text.format
@@ -115,11 +139,22 @@ def _replace(
     comment.edits += 1
     comment.edited_at = now
     comment.version += 1
-    if verdict.reason:
-        comment.status, comment.held_reason = Status.HELD, verdict.reason
+    from_status = comment.status
+    if not editor.is_moderator or verdict.effect != "publish":
+        comment.status = status_of_revision(cast(Status, comment.status), verdict.effect)
+    if comment.status in READABLE:
+        comment.held_reason = comment.held_told = ""
+    elif verdict.effect != "publish":
+        comment.held_reason = verdict.reason
+        comment.held_told = "" if verdict.reason in EXPLANATIONS else verdict.explanation
+    elif comment.status != from_status:
+        comment.held_reason, comment.held_told = "moderator", ""
     comment.save()
     store_links(comment, rendered=text.rendered, known=text.known)
     settle(thread, comment)
+    store_verdict(
+        thread, comment, screened=screened, verdict=verdict, from_status=from_status, now=now
+    )
     if comment.visible:
         record(thread, EventKind.EDITED, number=comment.number, now=now)
     elif was_visible:
@@ -130,34 +165,58 @@ def _replace(
     return Submitted(comment, comment.author, verdict)
 
 
-@transaction.atomic(durable=True)
 def delete_comment(*, comment_id: int, editor: Editor, version: int, now: datetime) -> Comment:
     """Takes a comment away for its author or a moderator; a tombstone stays above replies.
 
     By its author it counts as deleted; a guest may do so within the edit window and until
-    somebody has replied, somebody with an account at any time. By a moderator it is rejected.
+    somebody has replied, somebody with an account at any time. By a moderator it is removed, which
+    is a decision like any other.
 
     Raises:
         NotFound, StaleVersion, EditWindowExpired, ThreadClosed: as their classes say.
+        AlreadyDecided, LeaseLost: another moderator is, or was, at it.
     """
+    found = comment_for(comment_id, editor=editor)
+    if editor.is_author_of(found):
+        return _take_back(comment_id=comment_id, editor=editor, version=version, now=now)
+    check_version(found, version)
+    comment, _ = decide(
+        comment_id=comment_id,
+        action="remove" if found.status in READABLE else "reject",
+        actor=Actor(ActorKind.MODERATOR, editor.user_id),
+        now=now,
+        version=version,
+    )
+    return comment
+
+
+@transaction.atomic(durable=True)
+def _take_back(*, comment_id: int, editor: Editor, version: int, now: datetime) -> Comment:
     found = comment_for(comment_id, editor=editor)
     thread = lock_thread(found.thread_id)
     comment = comment_for(comment_id, editor=editor)
     check_version(comment, version)
     was_visible = comment.visible
-    if editor.is_author_of(comment):
-        if not editor.is_moderator:
-            check_open(thread)
-            check_may_delete(comment, now=now)
-        comment.deleted_at = now
-    else:
-        comment.status = Status.REJECTED
+    if not editor.is_moderator:
+        check_open(thread)
+        check_may_delete(comment, now=now)
+    comment.deleted_at = now
     comment.version += 1
-    comment.save(update_fields=["deleted_at", "status", "version"])
+    comment.save(update_fields=["deleted_at", "version"])
     settle(thread, comment)
+    take_off(comment)
     if was_visible:
         record(thread, EventKind.REMOVED, number=comment.number, now=now)
         save_thread(thread)
+    log_comment(
+        thread,
+        comment,
+        LogKind.DELETED,
+        actor=Actor(ActorKind.AUTHOR, comment.author_id),
+        now=now,
+        from_status=comment.status,
+        to_status=comment.status,
+    )
     return comment
 
 

@@ -8,7 +8,6 @@ actions take hours.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
+from comments.actions.adopting import adopt_comments
 from comments.actions.bulk import Table, analyse, moments_after, new_ids
+from comments.actions.generating_texts import Texts, laid_out
 from comments.actions.linking import Known, link_rows
 from comments.actions.posting import check_open
 from comments.actions.recording import lock_thread, save_thread
@@ -35,13 +36,9 @@ from comments.models import (
     Vote,
 )
 from comments.rules.generated_texts import (
-    LONGEST,
     Text,
     author_name,
-    bucket_at,
     dice,
-    naming,
-    text_of,
 )
 from comments.rules.generating import Fate, Plan, has_account, plan_thread
 from comments.rules.mentions import scan
@@ -49,9 +46,6 @@ from comments.rules.names import name_key, name_skeleton
 from comments.rules.rendering import (
     RENDERER_VERSION,
     MentionTarget,
-    Rendered,
-    clean_source,
-    render,
 )
 from comments.rules.threading import path_below
 from comments.rules.voting import SHOW_VOTES_EVERY_SECONDS, wilson_lower_bound
@@ -60,11 +54,6 @@ BEGINS = datetime(2025, 1, 1, tzinfo=UTC)
 """When the first comment was written: a fixed time, so that a seed gives the same rows."""
 AT_ONCE = 5_000
 """How many comments are in memory as rows."""
-LONGEST_TEXT = 40_000
-RENDER_SECONDS = 30.0
-"""Every text here is harmless; none of them may be cut off because the machine is busy."""
-APART = 1_000
-"""Between two comments with the same text, so that nobody says the same twice within minutes."""
 
 _FILLED = (Comment, Event, Mention, Participant, Participation, Reference, Vote)
 _HELD, _PUBLISHED, _APPROVED, _REJECTED = (
@@ -134,6 +123,7 @@ def _fill(
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     _Filling(thread, plan, seed=seed).write(progress)
     save_thread(thread)
+    adopt_comments(thread, now=thread.changed_at)
     return thread
 
 
@@ -168,7 +158,7 @@ class _Filling:
         self.thread = thread
         self.plan = plan
         self.rng = dice(seed, "votes")
-        self.texts = _Texts(plan, seed=seed)
+        self.texts = Texts(plan, seed=seed)
         self.version_before = thread.version
         self.changed = 0
         self.events: list[tuple[Any, ...]] = []
@@ -268,7 +258,7 @@ class _Filling:
         """Returns text and HTML of comment ``i``; notes whom and what it names."""
         plan = self.plan
         if i not in plan.mentions and i not in plan.references:
-            return self.texts.rendered(self.texts.bucket(i))
+            return self.texts.in_bucket(self.texts.bucket(i))
         text = self.texts.naming(i)
         latest = dict([plan.mentions[i]]) if i in plan.mentions else {}
         found = scan(text.source)
@@ -285,7 +275,7 @@ class _Filling:
             # Numbers that are not there yet are higher than any in the plan.
             frozenset(one.number for one in found.references if one.number <= plan.numbers),
         )
-        rendered = _render(
+        rendered = laid_out(
             text,
             names={key: MentionTarget(latest.get(rank) or None) for key, rank in ranks.items()},
             numbers=known.numbers,
@@ -383,68 +373,3 @@ def _status(plan: Plan, i: int) -> str:
     if plan.fate[i] in _REJECTIONS:
         return _REJECTED
     return _APPROVED if plan.premoderated else _PUBLISHED
-
-
-class _Texts:
-    """The texts of a plan: most of them one of some thousands that are rendered once."""
-
-    def __init__(self, plan: Plan, *, seed: int) -> None:
-        self._plan = plan
-        self._seed = seed
-        self._rendered: dict[int, tuple[Text, str]] = {}
-        self._used_at = array("i", [-APART] * (LONGEST + 1))
-        self._ranks = {name_key(author_name(rank)): rank for rank in range(plan.people)}
-
-    def rank_of(self, key: str) -> int | None:
-        """Returns the author of this folded name."""
-        return self._ranks.get(key)
-
-    def bucket(self, i: int) -> int:
-        """Returns which text comment ``i`` has: of its length, and not used a moment ago."""
-        bucket = bucket_at(self._plan.length_rank[i], of=self._plan.comments)
-        while i - self._used_at[bucket] < APART:
-            bucket = bucket - 1 if bucket else LONGEST - 1
-        self._used_at[bucket] = i
-        return bucket
-
-    def rendered(self, bucket: int) -> tuple[Text, str]:
-        """Returns a text and its HTML."""
-        found = self._rendered.get(bucket)
-        if found is None:
-            text = _cleaned(text_of(bucket, seed=self._seed))
-            found = (text, _render(text, names={}, numbers=frozenset()).html)
-            self._rendered[bucket] = found
-        return found
-
-    def naming(self, i: int) -> Text:
-        """Returns the text of a comment that names a person or a number."""
-        bucket = self.bucket(i)
-        text = naming(
-            bucket,
-            seed=self._seed,
-            person=self._plan.mentions.get(i, (None, 0))[0],
-            number=self._plan.references.get(i),
-        )
-        return _cleaned(text)
-
-
-def _cleaned(text: Text) -> Text:
-    return Text(clean_source(text.source, max_chars=LONGEST_TEXT), text.format)
-
-
-def _render(text: Text, *, names: dict[str, MentionTarget], numbers: frozenset[int]) -> Rendered:
-    """Returns a text as the renderer gives it.
-
-    Raises:
-        RuntimeError: the renderer failed; the actions would have held the comment.
-    """
-    rendered = render(
-        source=text.source,
-        format=text.format,
-        names=names,
-        numbers=numbers,
-        budget_seconds=RENDER_SECONDS,
-    )
-    if rendered.failed:
-        raise RuntimeError(f"a text of {len(text.source)} characters could not be rendered")
-    return rendered

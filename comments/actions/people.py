@@ -27,6 +27,24 @@ class GuestName:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes: a participant already recognised, a user, or a guest by what he says."""
+
+    participant: Participant | None = None
+    user: AbstractBaseUser | None = None
+    guest: GuestName | None = None
+    is_moderator: bool = False
+    origin: str = ""
+    """The group of addresses he comes from, if known; never stored with the comment."""
+    address: str = ""
+    """The address itself, for rules about ranges; never stored."""
+    honeypot: str = ""
+    """What came in a field that nobody sees."""
+    seconds_to_write: float | None = None
+    """From the form's first showing to its sending, if known."""
+
+
 def token_of(participant: Participant) -> str:
     """Returns the secret by which a browser is recognised as this participant.
 

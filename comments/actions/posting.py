@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
 from django.db import transaction
 
 from comments.actions.answering import Request, claim_answer
 from comments.actions.linking import (
     LinkedText,
+    add_links,
     link_older_texts,
     linked_again,
     linked_text,
-    store_links,
     take_part,
 )
-from comments.actions.people import GuestName, guest_participant, user_participant
+from comments.actions.people import Writer, guest_participant, user_participant
 from comments.actions.recording import give_number, lock_thread, record, save_thread, settle
+from comments.actions.screening import Screened, screen_text, store_verdict
 from comments.conf import options
 from comments.errors import (
     DepthExceeded,
@@ -30,24 +30,12 @@ from comments.errors import (
     ThreadClosed,
 )
 from comments.models import Comment, EventKind, Participant, Thread, ThreadState
-from comments.rules.moderation import READABLE, Verdict, verdict_on_text
+from comments.rules.moderation import EXPLANATIONS, READABLE, Verdict, verdict_on_text
 from comments.rules.rendering import RENDERER_VERSION, clean_source
 from comments.rules.threading import ancestor_path, attachment_depth, numbers_in
 
 SAME_TEXT_SECONDS = 600
 """The same text by the same name below the same parent is refused for this long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Who writes: a participant already recognised, a user, or a guest by what he says."""
-
-    participant: Participant | None = None
-    user: AbstractBaseUser | None = None
-    guest: GuestName | None = None
-    is_moderator: bool = False
-    origin: str = ""
-    """The group of addresses he comes from, if known; never stored with the comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +89,14 @@ def submit_comment(
         writer_id=writer_id,
         reply_to=reply_to,
     )
+    screened = screen_text(
+        thread_id=thread_id, writer=writer, html=text.rendered.html, source=cleaned, now=now
+    )
     submitted = _store(
         thread_id=thread_id,
         writer=writer,
         text=text,
+        screened=screened,
         reply_to_number=reply_to_number,
         now=now,
         request=request,
@@ -122,6 +114,7 @@ def _store(
     thread_id: int,
     writer: Writer,
     text: LinkedText,
+    screened: Screened,
     reply_to_number: int | None,
     now: datetime,
     request: Request | None,
@@ -138,6 +131,7 @@ def _store(
         premoderation=thread.premoderation,
         rendering_failed=text.rendered.failed,
         trusted=writer.is_moderator,
+        screened=screened.verdict,
     )
     comment = Comment(
         thread=thread,
@@ -153,6 +147,7 @@ def _store(
         renderer_version=RENDERER_VERSION,
         status=verdict.status,
         held_reason=verdict.reason,
+        held_told="" if verdict.reason in EXPLANATIONS else verdict.explanation,
         created_at=now,
         written_at=now,
     )
@@ -160,7 +155,8 @@ def _store(
         publish(thread, comment, now=now)
     else:
         comment.save()
-    store_links(comment, rendered=text.rendered, known=text.known)
+    add_links(comment, rendered=text.rendered, known=text.known)
+    store_verdict(thread, comment, screened=screened, verdict=verdict, from_status="", now=now)
     if answer is not None:
         answer.status = 201 if comment.number is not None else 202
         answer.participant_id = participant.pk
@@ -173,8 +169,8 @@ def publish(thread: Thread, comment: Comment, *, now: datetime) -> None:
     """Gives a comment its number and makes it readable; saves it and the thread."""
     give_number(thread, comment)
     comment.published_at = now
-    comment.save()
     settle(thread, comment)
+    comment.save()
     take_part(comment)
     record(thread, EventKind.PUBLISHED, number=comment.number, now=now)
     save_thread(thread)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from comments.actions.adopting import adopt_comments
 from comments.actions.linking import linked_text, store_links
 from comments.actions.recording import give_number, lock_thread, record, save_thread, settle
 from comments.errors import FieldError, ValidationFailed
@@ -177,3 +178,4 @@ def add_numbered_comments(
         store_links(comment, rendered=linked.rendered, known=linked.known)
         record(thread, EventKind.IMPORTED, number=comment.number, now=stored_at)
     save_thread(thread)
+    adopt_comments(thread, now=stored_at)

@@ -19,8 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import CSRFCheck
 
 from comments.actions.changing import Editor
-from comments.actions.people import participant_of_token, user_participant
-from comments.actions.posting import Writer
+from comments.actions.people import Writer, participant_of_token, user_participant
 from comments.actions.signing_in import PREFIX, SCOPES, api_token, sign_in_host_user
 from comments.errors import AuthRequired, Forbidden
 from comments.models import Participant
@@ -87,7 +86,11 @@ class Caller:
         participant = self.participant
         if participant is None and self.user is not None:
             participant = Participant.objects.filter(site=site, user_id=self.user.pk).first()
-        return Editor(participant=participant, is_moderator=self.is_moderator)
+        return Editor(
+            participant=participant,
+            is_moderator=self.is_moderator,
+            user_id=self.user.pk if self.user is not None else None,
+        )
 
     def as_writer(self) -> Writer:
         """Returns the caller as the writer of a new comment; a guest's name comes in beside."""

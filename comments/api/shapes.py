@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from comments.conf import options
+from comments.models import Comment
 from comments.queries.comments import Item
 from comments.queries.listing import Page, replies_cursor
 from comments.queries.sites import absolute
 from comments.queries.threads import ThreadHead
-from comments.rules.moderation import EXPLANATIONS
+from comments.rules.moderation import told
 
 BASE = "/api/v1"
 SORTS = ("oldest", "newest", "best")
@@ -171,6 +172,7 @@ def _address(path: str, query: dict[str, str]) -> str:
     return f"{absolute(path)}?{text}"
 
 
-def held_json(reason: str) -> dict[str, str]:
-    """Returns why a comment waits, and the sentence its author is told."""
-    return {"reason": reason, "explanation": EXPLANATIONS[reason]}
+def held_json(comment: Comment) -> dict[str, str]:
+    """Returns why a comment cannot be read, and the sentence its author is told."""
+    sentence = told(reason=comment.held_reason, sentence=comment.held_told)
+    return {"reason": comment.held_reason or comment.status, "explanation": sentence}

@@ -17,8 +17,8 @@ from comments.actions.answering import Request as KeyedRequest
 from comments.actions.changing import Editor, comment_for, delete_comment, edit_comment
 from comments.actions.limiting import address_of
 from comments.actions.linking import render_known, what_is_known
-from comments.actions.people import GuestName, token_of
-from comments.actions.posting import Submitted, Writer, submit_comment
+from comments.actions.people import GuestName, Writer, token_of
+from comments.actions.posting import Submitted, submit_comment
 from comments.actions.voting import cast_vote
 from comments.api import documents as docs
 from comments.api.base import MOST_DIGITS, ApiView, private
@@ -38,6 +38,7 @@ from comments.errors import (
 from comments.models import Comment, Participant
 from comments.queries.comments import item_of
 from comments.queries.people import latest_numbers
+from comments.rules.moderation import READABLE
 from comments.rules.rendering import clean_source
 
 LONGEST_KEY = 255
@@ -130,7 +131,7 @@ def _first_answer(known: AnswerKnown) -> Response:
         raise NotFound("The comment of the first answer is gone.")
     body = known.answer.body
     if body is None:  # the process died between storing the comment and keeping its answer
-        body = _comment_json(comment, held=comment.held_reason)
+        body = _comment_json(comment)
     return _answer(comment, {**body, **_token(participant)}, known.answer.status)
 
 
@@ -144,14 +145,14 @@ def _status_of(comment: Comment) -> int:
 
 
 def _submitted_json(submitted: Submitted) -> dict[str, Any]:
-    body = _comment_json(submitted.comment, held=submitted.verdict.reason)
+    body = _comment_json(submitted.comment)
     return {**body, **_token(submitted.participant)}
 
 
-def _comment_json(comment: Comment, *, held: str = "") -> dict[str, Any]:
+def _comment_json(comment: Comment) -> dict[str, Any]:
     body = comment_json(item_of(comment, own=True), source=comment.source)
-    if held:
-        body["held"] = held_json(held)
+    if comment.status not in READABLE:
+        body["held"] = held_json(comment)
     return body
 
 
@@ -184,8 +185,8 @@ class CommentById(ApiView):
             raise NotFound("There is no such comment.")
         own = may_edit and not gone
         body = comment_json(item_of(comment, own=own), source=comment.source if own else None)
-        if own and comment.held_reason:
-            body["held"] = held_json(comment.held_reason)
+        if own and comment.status not in READABLE:
+            body["held"] = held_json(comment)
         return private(body, headers={"ETag": comment.edit_tag})
 
     @extend_schema(**docs.EDIT_COMMENT)
@@ -205,7 +206,7 @@ class CommentById(ApiView):
             version=version,
             now=self.now,
         )
-        body = _comment_json(submitted.comment, held=submitted.verdict.reason)
+        body = _comment_json(submitted.comment)
         return private(body, headers={"ETag": submitted.comment.edit_tag})
 
     @extend_schema(**docs.DELETE_COMMENT)

@@ -1,6 +1,24 @@
 """The tables. Each file is one subject; import from here."""
 
 from comments.models.events import Event, EventKind
+from comments.models.logbook import ActorKind, LogKind, LogRow, LogText, SiteChain
+from comments.models.moderation import (
+    Flag,
+    FlagReason,
+    Moderator,
+    OnError,
+    Outgoing,
+    QueueItem,
+    RuleEffect,
+    RuleHit,
+    RuleMode,
+    RuleVersion,
+    Sanction,
+    Screening,
+    ScreeningRule,
+    Simulation,
+    TextSignature,
+)
 from comments.models.people import ApiToken, Participant, TokenUse
 from comments.models.requests import IdempotentAnswer
 from comments.models.sites import SiteSettings
@@ -20,20 +38,40 @@ from comments.models.threads import (
 )
 
 __all__ = [
+    "ActorKind",
     "ApiToken",
     "Comment",
     "Event",
     "EventKind",
+    "Flag",
+    "FlagReason",
     "Format",
     "IdempotentAnswer",
+    "LogKind",
+    "LogRow",
+    "LogText",
     "Mention",
+    "Moderator",
+    "OnError",
+    "Outgoing",
     "Participant",
     "Participation",
+    "QueueItem",
     "Reference",
     "RepliesPolicy",
     "Revision",
+    "RuleEffect",
+    "RuleHit",
+    "RuleMode",
+    "RuleVersion",
+    "Sanction",
+    "Screening",
+    "ScreeningRule",
+    "Simulation",
+    "SiteChain",
     "SiteSettings",
     "Status",
+    "TextSignature",
     "Thread",
     "ThreadAlias",
     "ThreadState",

@@ -12,6 +12,11 @@ def no_scopes() -> list[str]:
     return []
 
 
+def no_rows() -> list[int]:
+    """Returns the default of ``last_decisions``."""
+    return []
+
+
 class Participant(models.Model):
     """A person who writes on one site.
 
@@ -41,6 +46,15 @@ class Participant(models.Model):
         default=0, help_text="Raising it makes every comment token of this participant void."
     )
     created_at = models.DateTimeField()
+    trust_good = models.FloatField(default=0.0, help_text="Approvals by moderators, faded.")
+    trust_bad = models.FloatField(default=0.0, help_text="Rejections by moderators, faded.")
+    trust_at = models.DateTimeField(null=True, blank=True, help_text="When the two were reckoned.")
+    approved_count = models.PositiveIntegerField(default=0, help_text="Approvals that stand.")
+    rejected_count = models.PositiveIntegerField(default=0, help_text="Rejections that stand.")
+
+    last_decisions = models.JSONField(
+        default=no_rows, blank=True, help_text="Ids of rows of the record, newest first."
+    )
 
     class Meta:
         constraints = [

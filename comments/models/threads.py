@@ -40,6 +40,8 @@ class Thread(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     visible_count = models.PositiveBigIntegerField(default=0)
     visible_roots = models.PositiveBigIntegerField(default=0)
+    log_length = models.PositiveBigIntegerField(default=0, help_text="Rows in its record.")
+    log_head = models.CharField(max_length=64, blank=True, help_text="Hash of the last of them.")
     votes_changed = models.BooleanField(
         default=False, help_text="A vote was cast that no version shows yet."
     )
@@ -148,7 +150,10 @@ class Comment(models.Model):
     renderer_version = models.PositiveSmallIntegerField()
 
     status = models.CharField(max_length=9, choices=Status.choices)
-    held_reason = models.CharField(max_length=40, blank=True)
+    held_reason = models.CharField(max_length=64, blank=True)
+    held_told = models.CharField(
+        max_length=500, blank=True, help_text="What its author is told about why it is not shown."
+    )
     deleted_at = models.DateTimeField(null=True, help_text="Deleted by its author.")
     erased_at = models.DateTimeField(null=True, help_text="Personal data erased.")
     replies_policy = models.CharField(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from comments.models import Comment, RepliesPolicy, Thread
 from comments.queries.comments import ROW, Item, items_from
 from comments.queries.threads import ThreadHead
+from comments.rules.moderation import told
 from comments.rules.threading import numbers_in
 
 UNPUBLISHED_SHOWN = 20
@@ -17,7 +18,7 @@ class Unpublished:
     """A comment that its author alone sees, and why it waits if it is held."""
 
     item: Item
-    held_reason: str
+    told: str
 
 
 def head_from(thread: Thread) -> ThreadHead:
@@ -39,11 +40,14 @@ def own_unpublished(*, head: ThreadHead, participant_id: int) -> list[Unpublishe
             erased_at=None,
         )
         .order_by("-id")
-        .values(*ROW, "held_reason")[:UNPUBLISHED_SHOWN]
+        .values(*ROW, "held_reason", "held_told")[:UNPUBLISHED_SHOWN]
     )
     rows.reverse()
     items = items_from(rows, head=head, own=True)
-    return [Unpublished(item, row["held_reason"]) for item, row in zip(items, rows, strict=True)]
+    return [
+        Unpublished(item, told(reason=row["held_reason"], sentence=row["held_told"]))
+        for item, row in zip(items, rows, strict=True)
+    ]
 
 
 def folded_above(*, head: ThreadHead, first: Item) -> tuple[int, ...]:

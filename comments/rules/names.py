@@ -87,6 +87,15 @@ def name_skeleton(name: str) -> str:
     return text
 
 
+def look_alike(character: str) -> str:
+    """Returns what a character can be taken for, one or more characters; itself if for nothing.
+
+    Look-alikes share one prototype, case aside: a small letter counts as what its capital looks
+    like where only that is Latin. Source: UTS 39 section 4.
+    """
+    return _look_alikes().get(character, character)
+
+
 def _latin_capitals(name: str) -> str:
     """Returns a name that has Latin letters with the foreign capitals among them made Latin too.
 

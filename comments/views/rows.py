@@ -12,7 +12,6 @@ from comments.models import RepliesPolicy, Status
 from comments.queries.comments import Item
 from comments.queries.thread_page import Unpublished
 from comments.queries.viewer import editable_until
-from comments.rules.moderation import EXPLANATIONS
 from comments.rules.threading import ancestor_path, numbers_in
 from comments.views.links import PAGE_SIZE, Place, relinked
 from comments.views.viewers import Viewer
@@ -168,7 +167,7 @@ class Maker:
         row.reply_href = ""
         row.up = row.down = None
         why = UNPUBLISHED.get(item.status, GONE_ALONG)
-        explanation = EXPLANATIONS.get(unpublished.held_reason, "")
+        explanation = unpublished.told
         row.why_unseen = f"{why}. {explanation}".strip() if explanation else f"{why}."
         return row
 

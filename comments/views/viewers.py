@@ -11,8 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from comments.actions.changing import Editor
 from comments.actions.limiting import address_of, spend
-from comments.actions.people import display_name, participant_of_token, token_of
-from comments.actions.posting import Writer
+from comments.actions.people import Writer, display_name, participant_of_token, token_of
 from comments.models import Participant
 from comments.queries.permissions import is_moderator
 
@@ -55,7 +54,11 @@ class Viewer:
     @property
     def editor(self) -> Editor:
         """Returns the viewer as somebody who changes comments."""
-        return Editor(participant=self.participant, is_moderator=self.is_moderator)
+        return Editor(
+            participant=self.participant,
+            is_moderator=self.is_moderator,
+            user_id=self.user.pk if self.user is not None else None,
+        )
 
     @property
     def writer(self) -> Writer:

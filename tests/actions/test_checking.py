@@ -17,8 +17,8 @@ from comments.actions.checking import (
     one_moment,
     repair_thread,
 )
+from comments.actions.erasing import erase_comment
 from comments.actions.generating import generate_thread
-from comments.actions.moderating import decide, erase_comment
 from comments.actions.threads import change_thread
 from comments.actions.voting import cast_vote
 from comments.errors import Refusal
@@ -32,7 +32,7 @@ from comments.models import (
     Vote,
 )
 from comments.rules.threading import path_below
-from tests.making import fresh, later, make_thread, post
+from tests.making import decide, fresh, later, make_thread, post
 
 pytestmark = pytest.mark.django_db
 

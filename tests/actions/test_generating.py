@@ -12,10 +12,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from comments.actions.changing import Editor, delete_comment
 from comments.actions.checking import check_thread
+from comments.actions.erasing import erase_comment
 from comments.actions.generating import AT_ONCE, BEGINS, generate_thread
-from comments.actions.moderating import decide, erase_comment
-from comments.actions.people import GuestName, host_participant
-from comments.actions.posting import Writer, submit_comment
+from comments.actions.people import GuestName, Writer, host_participant
+from comments.actions.posting import submit_comment
 from comments.actions.threads import change_thread, open_thread
 from comments.actions.voting import cast_vote
 from comments.errors import ThreadClosed, ValidationFailed
@@ -35,7 +35,7 @@ from comments.rules.generated_texts import NEVER_WRITES, author_name, length_at
 from comments.rules.generating import Fate, Plan, has_account, plan_thread
 from comments.rules.names import name_key
 from comments.rules.rendering import clean_source, render
-from tests.making import fresh, make_thread, post
+from tests.making import decide, fresh, make_thread, post
 
 pytestmark = pytest.mark.django_db
 
@@ -147,7 +147,11 @@ def rows_of(thread: Thread) -> dict[str, list[Any]]:
     within = {"thread": thread}
     who = ("comment__created_at", "participant__name")
     return {
-        "thread": list(Thread.objects.filter(pk=thread.pk).values(*fields_of(Thread, *key, *url))),
+        "thread": list(
+            Thread.objects.filter(pk=thread.pk).values(
+                *fields_of(Thread, *key, *url, "log_length", "log_head")
+            )
+        ),
         "comments": list(
             Comment.objects.filter(**within)
             .order_by("created_at")

@@ -6,10 +6,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from comments.actions.changing import delete_comment, edit_comment
-from comments.actions.moderating import decide
 from comments.actions.threads import change_thread
 from comments.models import Event, Mention, Participant, Reference
-from tests.making import author_of, fresh, later, make_thread, post, stored
+from tests.making import author_of, decide, fresh, later, make_thread, post, stored
 
 pytestmark = pytest.mark.django_db
 

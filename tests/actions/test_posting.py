@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from comments.actions.changing import delete_comment, edit_comment
-from comments.actions.moderating import decide, erase_comment
+from comments.actions.erasing import erase_comment
 from comments.actions.threads import change_thread
 from comments.errors import (
     DepthExceeded,
@@ -21,15 +21,7 @@ from comments.errors import (
 )
 from comments.models import Comment, Event, RepliesPolicy, Revision, Status, ThreadState
 from comments.rules.threading import numbers_in
-from tests.making import (
-    MODERATOR,
-    author_of,
-    fresh,
-    later,
-    make_thread,
-    post,
-    stored,
-)
+from tests.making import MODERATOR, author_of, decide, fresh, later, make_thread, post, stored
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from comments.actions import linking
 from comments.actions.changing import delete_comment
 from comments.actions.checking import check_thread
-from comments.actions.moderating import erase_comment
+from comments.actions.erasing import erase_comment
 from comments.actions.rerendering import Rerendered, rerender_comments
 from comments.models import Comment, Event, Mention, Thread
 from comments.rules.rendering import RENDERER_VERSION, Rendered, escaped_paragraphs, render

@@ -8,12 +8,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from comments.actions.moderating import decide
 from comments.actions.threads import change_thread, rename_thread
 from comments.actions.voting import cast_vote
 from comments.models import ThreadState
 from comments.queries.pages import page_store
-from tests.making import later, make_thread, post
+from tests.making import decide, later, make_thread, post
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from comments.actions.moderating import erase_comment
+from comments.actions.erasing import erase_comment
 from comments.actions.threads import change_thread
 from comments.models import Comment, IdempotentAnswer, Participant, ThreadState, Vote
 from tests.making import comment_token, fresh, later, make_moderator, make_thread, post

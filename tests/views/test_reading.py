@@ -7,13 +7,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from comments.actions.changing import delete_comment, edit_comment
+from comments.actions.erasing import erase_comment
 from comments.actions.generating import generate_thread
-from comments.actions.moderating import decide, erase_comment
-from comments.actions.people import GuestName
-from comments.actions.posting import Writer, submit_comment
+from comments.actions.people import GuestName, Writer
+from comments.actions.posting import submit_comment
 from comments.actions.threads import NumberedText, add_numbered_comments, change_thread
 from comments.models import RepliesPolicy, Thread, ThreadState
-from tests.making import MODERATOR, NOW, author_of, later, make_moderator, post
+from tests.making import MODERATOR, NOW, author_of, decide, later, make_moderator, post
 from tests.views.browsing import Browser, text_of
 from tests.views.host import make_page
 

@@ -9,12 +9,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from comments.actions.moderating import decide
 from comments.actions.people import token_of
 from comments.actions.threads import change_thread
 from comments.models import Comment, Participant, Thread, ThreadState
 from comments.views.viewers import COOKIE
-from tests.making import later, make_moderator, post
+from tests.making import decide, later, make_moderator, post
 from tests.views.browsing import FORM, Browser, text_of
 from tests.views.host import make_page
 

@@ -1,0 +1,69 @@
+"""Handing out what waits: each comment is on one desk at a time, and not for long."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from comments.models import QueueItem
+
+LEASE_SECONDS = 180
+MOST_LEASED = 50
+
+
+@transaction.atomic(durable=True)
+def lease_next(*, site_id: int, user_id: int, count: int, now: datetime) -> list[int]:
+    """Hands the most urgent comments that are on nobody's desk to a moderator, for 3 minutes.
+
+    What he has on his desk already comes first and is renewed; two who ask at once get different
+    comments.
+
+    Args:
+        count: how many he wants on his desk, at most ``MOST_LEASED``.
+
+    Returns:
+        Ids of the comments, most urgent first.
+    """
+    count = min(count, MOST_LEASED)
+    order = ("-urgency", "entered_at", "comment")
+    queue = QueueItem.objects.filter(site_id=site_id).order_by(*order)
+    own = queue.filter(leased_by=user_id, leased_until__gt=now)
+    free = queue.filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    if connection.features.has_select_for_update_skip_locked:
+        own, free = own.select_for_update(), free.select_for_update(skip_locked=True)
+    taken = list(own.values_list("pk", flat=True)[:count])
+    taken += free.values_list("pk", flat=True)[: count - len(taken)]
+    _hold(taken, user_id=user_id, now=now)
+    return taken
+
+
+@transaction.atomic(durable=True)
+def renew_leases(*, site_id: int, user_id: int, comment_ids: list[int], now: datetime) -> list[int]:
+    """Keeps comments on a moderator's desk for another 3 minutes.
+
+    Returns:
+        Those that are still his, or were free again; a colleague's are not among them.
+    """
+    mine = QueueItem.objects.filter(site_id=site_id, pk__in=comment_ids[:MOST_LEASED]).filter(
+        Q(leased_by=user_id) | Q(leased_until=None) | Q(leased_until__lte=now)
+    )
+    kept = list(mine.select_for_update().values_list("pk", flat=True))
+    _hold(kept, user_id=user_id, now=now)
+    return kept
+
+
+@transaction.atomic(durable=True)
+def release_leases(*, site_id: int, user_id: int, comment_ids: list[int] | None = None) -> None:
+    """Puts comments back for everybody; ``None`` for all that a moderator has."""
+    mine = QueueItem.objects.filter(site_id=site_id, leased_by=user_id)
+    if comment_ids is not None:
+        mine = mine.filter(pk__in=comment_ids)
+    mine.update(leased_by=None, leased_until=None)
+
+
+def _hold(comment_ids: list[int], *, user_id: int, now: datetime) -> None:
+    QueueItem.objects.filter(pk__in=comment_ids).update(
+        leased_by=user_id, leased_until=now + timedelta(seconds=LEASE_SECONDS)
+    )

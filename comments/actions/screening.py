@@ -1,0 +1,284 @@
+"""Screening: every rule of the site looks at every text; what each saw is kept.
+
+The rules are asked before the thread is locked; what they came to is stored in the transaction that
+stores the text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2s, sha256
+from html import unescape
+
+from django.conf import settings
+from django.core.cache import cache
+
+from comments.actions.logbook import RULES, log_comment
+from comments.actions.people import Writer
+from comments.actions.queueing import enqueue
+from comments.conf import options
+from comments.errors import Sanctioned
+from comments.models import (
+    Comment,
+    LogKind,
+    Participant,
+    QueueItem,
+    RuleHit,
+    Sanction,
+    Screening,
+    TextSignature,
+    Thread,
+)
+from comments.queries.screening import (
+    author_facts,
+    neighbours,
+    rules_for_thread,
+    sanctions_of,
+)
+from comments.rules.moderation import Verdict
+from comments.rules.screening import Facts, Rule, Signal, combine, evaluate_all
+from comments.rules.screening_text import bands, signature
+
+RECENT_KEPT = 50
+RECENT_SECONDS = 24 * 60 * 60
+HOLD_EVERYTHING = Rule(
+    key="sanctions",
+    kind="sanctions",
+    version=1,
+    mode="live",
+    effect="hold",
+    on_error="hold",
+    params={},
+)
+"""What a site has without being asked: who is limited to waiting waits."""
+
+_HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What the rules saw in a text, and what they came to."""
+
+    signals: tuple[Signal, ...]
+    verdict: Verdict
+    signature: tuple[int, ...] = ()
+    score: float | None = None
+    recent_key: str = ""
+
+
+def screen_text(
+    *,
+    thread_id: int,
+    writer: Writer,
+    source: str,
+    html: str,
+    now: datetime,
+    comment: Comment | None = None,
+) -> Screened:
+    """Returns what the rules of the site see in a text. Writes nothing.
+
+    Args:
+        html: as the renderer made it; the links in it are those that readers would get.
+        comment: whose new revision the text is; ``None`` for a new comment.
+
+    Raises:
+        Sanctioned: the writer may not write at the moment; the sentence says until when.
+    """
+    participant = _participant(writer, thread_id=thread_id)
+    sanction = "" if writer.is_moderator else check_sanctions(participant, now=now)
+    rules = rules_for_thread(thread_id)
+    if sanction and all(rule.kind != "sanctions" for rule in rules):
+        rules.append(HOLD_EVERYTHING)
+    recent_key = _recent_key(participant, writer)
+    if not rules:
+        return Screened((), Verdict("publish"), recent_key=recent_key)
+    kinds = {rule.kind for rule in rules}
+    said = writer.guest or participant
+    own = signature(source) if "duplicates" in kinds else ()
+    facts = Facts(
+        text=source,
+        hrefs=tuple(unescape(href) for href in _HREF.findall(html)),
+        author=author_facts(
+            participant,
+            name=said.name if said else "",
+            email=said.email if said else "",
+            url=said.url if said else "",
+            kinds=kinds,
+            recent_seconds=_recent(recent_key, now=now) if "flood" in kinds else (),
+            sanction=sanction,
+            now=now,
+        ),
+        address=writer.address,
+        honeypot=writer.honeypot,
+        seconds_to_write=writer.seconds_to_write,
+        neighbours=neighbours(
+            own,
+            thread_id=thread_id,
+            author_id=participant.pk if participant else None,
+            except_id=comment.pk if comment else None,
+        ),
+    )
+    signals = evaluate_all(rules, facts)
+    combined = combine(signals, rules)
+    verdict = Verdict(combined.effect, combined.reason, combined.told)
+    return Screened(signals, verdict, own, facts.score, recent_key)
+
+
+def check_sanctions(participant: Participant | None, *, now: datetime) -> str:
+    """Returns ``hold`` if everything that somebody writes waits, else ``""``.
+
+    Raises:
+        Sanctioned: he may not write at all; with ``until``, null where no end is set.
+    """
+    if participant is None or participant.pk is None:
+        return ""
+    for found in sanctions_of(participant.pk, now=now):
+        if found.kind == Sanction.Kind.HOLD:
+            return "hold"
+        until = f" until {found.until:%Y-%m-%d %H:%M} UTC" if found.until else ""
+        why = f" {found.public_reason}" if found.public_reason else ""
+        raise Sanctioned(
+            f"You may not write here{until}.{why}",
+            until=found.until,
+            public_reason=found.public_reason,
+        )
+    return ""
+
+
+def store_verdict(
+    thread: Thread,
+    comment: Comment,
+    *,
+    screened: Screened,
+    verdict: Verdict,
+    from_status: str,
+    now: datetime,
+) -> None:
+    """Stores what the rules saw in the present revision, a row of the record, a place on the queue.
+
+    Inside the transaction that stores the text, after the comment itself.
+    """
+    signals = [signal.as_json() for signal in screened.signals]
+    if signals:
+        Screening.objects.create(
+            comment=comment,
+            revision=comment.edits,
+            at=now,
+            effect=screened.verdict.effect,
+            reason=screened.verdict.reason,
+            told=verdict.explanation[:500],
+            signals=signals,
+            score=screened.score,
+        )
+    hits = [signal for signal in screened.signals if signal.outcome == "hit"]
+    RuleHit.objects.bulk_create(
+        RuleHit(
+            site_id=thread.site_id,
+            rule_key=signal.rule,
+            rule_version=signal.rule_version,
+            mode=signal.mode,
+            comment=comment,
+            revision=comment.edits,
+            at=now,
+        )
+        for signal in hits
+    )
+    if screened.signature:
+        _store_signature(thread, comment, screened.signature)
+    if screened.recent_key:
+        _note(screened.recent_key, now=now)
+    log_comment(
+        thread,
+        comment,
+        LogKind.VERDICT,
+        actor=RULES,
+        now=now,
+        action=verdict.effect,
+        from_status=from_status,
+        to_status=comment.status,
+        reason=verdict.reason,
+        evidence={
+            "hits": [f"{signal.rule}:{signal.rule_version}" for signal in hits],
+            "signals": _digest(signals) if signals else "",
+        },
+    )
+    drawn = is_drawn(comment.pk, comment.edits, share=options().audit_share)
+    if comment.status == "held":
+        enqueue(
+            thread,
+            comment,
+            why=QueueItem.Why.HELD,
+            reason=comment.held_reason,
+            now=now,
+            blind=drawn,
+        )
+    elif drawn:
+        enqueue(thread, comment, why=QueueItem.Why.AUDIT, reason="audit", now=now, blind=True)
+    else:
+        # What readers reported goes on waiting, whatever its author makes of it.
+        QueueItem.objects.filter(pk=comment.pk).exclude(why=QueueItem.Why.FLAGGED).delete()
+
+
+def is_drawn(comment_id: int, revision: int, *, share: float) -> bool:
+    """Returns whether the lot falls on a revision; nobody outside can foresee it."""
+    if share <= 0:
+        return False
+    drawn = blake2s(f"{comment_id}:{revision}".encode(), key=_secret(), digest_size=8).digest()
+    return int.from_bytes(drawn, "big") < share * 2**64
+
+
+def _secret() -> bytes:
+    return sha256(f"moderation:{settings.SECRET_KEY}".encode()).digest()
+
+
+def origin_key(origin: str) -> str:
+    """Returns what stands for a group of addresses where it must be told from others; 32 digits."""
+    return blake2s(origin.encode(), key=_secret(), digest_size=16).hexdigest()
+
+
+def _digest(signals: list[dict[str, object]]) -> str:
+    text = json.dumps(signals, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()
+
+
+def _store_signature(thread: Thread, comment: Comment, hashes: tuple[int, ...]) -> None:
+    band0, band1, band2, band3 = bands(hashes)
+    row = TextSignature(
+        comment=comment,
+        site_id=thread.site_id,
+        hashes=list(hashes),
+        band0=band0,
+        band1=band1,
+        band2=band2,
+        band3=band3,
+    )
+    if comment.edits:
+        TextSignature.objects.filter(pk=comment.pk).delete()
+    row.save(force_insert=True)
+
+
+def _participant(writer: Writer, *, thread_id: int) -> Participant | None:
+    if writer.user is not None:
+        return Participant.objects.filter(site__threads=thread_id, user_id=writer.user.pk).first()
+    return writer.participant
+
+
+def _recent_key(participant: Participant | None, writer: Writer) -> str:
+    """Returns under what the times of recent comments are kept; ``""`` for nobody known."""
+    if participant is not None:
+        return f"recent:p{participant.pk}"
+    return f"recent:{origin_key(writer.origin)}" if writer.origin else ""
+
+
+def _recent(key: str, *, now: datetime) -> tuple[float, ...]:
+    if not key:
+        return ()
+    return tuple(now.timestamp() - at for at in cache.get(key, ()))
+
+
+def _note(key: str, *, now: datetime) -> None:
+    kept = (*cache.get(key, ()), now.timestamp())[-RECENT_KEPT:]
+    cache.set(key, kept, timeout=RECENT_SECONDS)

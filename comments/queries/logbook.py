@@ -1,0 +1,114 @@
+"""Reading the record: what was decided about a comment, and whether the chains are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, QuerySet
+
+from comments.models import ActorKind, LogKind, LogRow, LogText, SiteChain, Thread
+from comments.rules.logbook import HASHED, ChainedRow, Fault, faults_in, text_digest
+
+STATE_KINDS = (LogKind.VERDICT, LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS)
+"""What changes a status, one comment a row."""
+
+
+def standing_decisions(comment_id: int) -> QuerySet[LogRow]:
+    """Returns the decisions of moderators about a comment that were not undone, newest first."""
+    undone = LogRow.objects.filter(undoes_id=OuterRef("pk"))
+    return (
+        LogRow.objects.filter(comment_id=comment_id, kind=LogKind.DECISION)
+        .exclude(Exists(undone))
+        .order_by("-id")
+    )
+
+
+def last_change(comment_id: int) -> LogRow | None:
+    """Returns the row that gave the comment its present status, ``None`` if it was imported."""
+    rows = LogRow.objects.filter(comment_id=comment_id, kind__in=STATE_KINDS)
+    return rows.order_by("-id").first()
+
+
+def log_items(rows: Sequence[LogRow]) -> list[dict[str, Any]]:
+    """Returns rows as plain values, with the names of moderators and the texts not erased.
+
+    Two queries, however many rows.
+    """
+    users = names_of_users(
+        row.actor_id for row in rows if row.actor_kind == ActorKind.MODERATOR and row.actor_id
+    )
+    texts = {text.pk: text for text in LogText.objects.filter(row__in=[row.pk for row in rows])}
+    return [_item(row, users=users, text=texts.get(row.pk)) for row in rows]
+
+
+def _item(row: LogRow, *, users: Mapping[int, str], text: LogText | None) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "kind": row.kind,
+        "by": {
+            "kind": row.actor_kind,
+            "id": row.actor_id,
+            "name": users.get(row.actor_id) if row.actor_id is not None else None,
+        },
+        "comment": row.comment_id,
+        "participant": row.participant_id,
+        "rule": row.rule_key or None,
+        "revision": row.revision,
+        "version": row.comment_version,
+        "action": row.action or None,
+        "from": row.from_status or None,
+        "to": row.to_status or None,
+        "reason": row.reason or None,
+        "public_reason": text.public_reason if text else "",
+        "note": text.note if text else "",
+        "evidence": row.evidence,
+        "batch": row.batch or None,
+        "undoes": row.undoes_id,
+        "hash": row.row_hash,
+    }
+
+
+def names_of_users(ids: Iterable[int]) -> dict[int, str]:
+    """Returns the names under which moderators are known to each other."""
+    users = get_user_model()._default_manager.filter(pk__in=set(ids))
+    return {user.pk: user.get_full_name() or user.get_username() for user in users}
+
+
+def verify_thread(thread: Thread) -> Iterator[Fault]:
+    """Yields what is wrong with the chain of a thread."""
+    rows = LogRow.objects.filter(site_id=thread.site_id, thread_id=thread.pk)
+    yield from faults_in(_chained(rows), length=thread.log_length, head=thread.log_head)
+    yield from _changed_texts(rows)
+
+
+def verify_site(site_id: int) -> Iterator[Fault]:
+    """Yields what is wrong with the chain of a site, and rows that belong to no chain."""
+    end = SiteChain.objects.filter(pk=site_id).first() or SiteChain(site_id=site_id)
+    rows = LogRow.objects.filter(site_id=site_id, thread_id=0)
+    yield from faults_in(_chained(rows), length=end.length, head=end.head)
+    yield from _changed_texts(rows)
+
+
+def rows_without_chain() -> Iterator[Fault]:
+    """Yields rows that name a thread of another site or one that never was."""
+    threads = Thread.objects.filter(pk=OuterRef("thread_id"), site_id=OuterRef("site_id"))
+    for row in LogRow.objects.exclude(thread_id=0).exclude(Exists(threads)).order_by("pk"):
+        yield Fault("inserted", row.position, row.pk, f"there is no thread {row.thread_id}")
+
+
+def _chained(rows: QuerySet[LogRow]) -> Iterator[ChainedRow]:
+    for row in rows.order_by("position", "pk").iterator(chunk_size=500):
+        yield ChainedRow(
+            row.pk, {name: getattr(row, name) for name in HASHED}, row.previous_hash, row.row_hash
+        )
+
+
+def _changed_texts(rows: QuerySet[LogRow]) -> Iterator[Fault]:
+    """Yields texts that are not those whose digest stands in the chain; erased ones are right."""
+    for text in LogText.objects.filter(row__in=rows).select_related("row").iterator(500):
+        digest = text_digest(salt=text.salt, public_reason=text.public_reason, note=text.note)
+        if digest != text.row.text_digest:
+            yield Fault("changed", text.row.position, text.pk, "its text is not the one written")

@@ -1,0 +1,120 @@
+"""What the rules are asked about: which rules a site has, and the facts they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
+
+from django.db.models import Q
+
+from comments.models import (
+    Comment,
+    Participant,
+    RuleMode,
+    Sanction,
+    ScreeningRule,
+    TextSignature,
+    Thread,
+)
+from comments.rules.screening import AuthorFacts, Effect, Mode, Neighbour, OnError, Rule
+from comments.rules.screening_text import bands, similarity
+from comments.rules.trust import Record, trust_in
+
+MOST_NEIGHBOURS = 50
+"""Comments with a like text that are compared, the newest of each band."""
+MOST_PUBLISHED = 20
+"""Earlier comments that are counted; no rule asks for more."""
+
+
+def rules_for_thread(thread_id: int) -> list[Rule]:
+    """Returns the rules of the thread's site that are not off, one query."""
+    rows = ScreeningRule.objects.filter(site__threads=thread_id).exclude(mode=RuleMode.OFF)
+    return [plain_rule(row) for row in rows.order_by("key")]
+
+
+def plain_rule(row: ScreeningRule) -> Rule:
+    """Returns a stored rule as the plain value that decides."""
+    return Rule(
+        key=row.key,
+        kind=row.kind,
+        version=row.version,
+        mode=cast(Mode, row.mode),
+        effect=cast(Effect, row.effect),
+        on_error=cast(OnError, row.on_error),
+        params=row.params,
+        told=row.told,
+    )
+
+
+def author_facts(
+    participant: Participant | None,
+    *,
+    name: str,
+    email: str,
+    url: str,
+    kinds: Iterable[str],
+    recent_seconds: tuple[float, ...],
+    sanction: str,
+    now: datetime,
+) -> AuthorFacts:
+    """Returns what the rules may know of an author; at most one query."""
+    domain = email.rpartition("@")[2].lower()
+    if participant is None:
+        return AuthorFacts(name=name, email_domain=domain, url=url, recent_seconds=recent_seconds)
+    published = 0
+    if "first_comment" in set(kinds):
+        earlier = Comment.objects.filter(author=participant, visible=True)
+        published = len(earlier.values_list("pk", flat=True)[:MOST_PUBLISHED])
+    record = Record(participant.trust_good, participant.trust_bad, participant.trust_at)
+    return AuthorFacts(
+        name=name,
+        email_domain=domain,
+        url=url,
+        published_before=published,
+        approved=participant.approved_count,
+        rejected=participant.rejected_count,
+        trust=trust_in(record, now=now),
+        sanction=sanction,
+        recent_seconds=recent_seconds,
+    )
+
+
+def sanctions_of(participant_id: int, *, now: datetime) -> list[Sanction]:
+    """Returns what limits somebody at the moment, the most severe first; one query."""
+    found = Sanction.objects.filter(participant_id=participant_id, lifted_at=None).filter(
+        Q(until=None) | Q(until__gt=now)
+    )
+    severity = {Sanction.Kind.BAN: 0, Sanction.Kind.MUTE: 1, Sanction.Kind.HOLD: 2}
+    return sorted(found, key=lambda sanction: severity[Sanction.Kind(sanction.kind)])
+
+
+def neighbours(
+    signature: tuple[int, ...],
+    *,
+    thread_id: int,
+    author_id: int | None,
+    except_id: int | None = None,
+) -> tuple[Neighbour, ...]:
+    """Returns comments of the site with a text like the one of the signature; one query."""
+    if not signature:
+        return ()
+    alike = Q()
+    for place, band in enumerate(bands(signature)):
+        alike |= Q(**{f"band{place}": band})
+    found = (
+        TextSignature.objects.filter(
+            alike, site_id=Thread.objects.filter(pk=thread_id).values("site_id")[:1]
+        )
+        .exclude(pk=except_id)
+        .order_by("-comment_id")
+        .values_list("comment_id", "hashes", "comment__author_id")[:MOST_NEIGHBOURS]
+    )
+    return tuple(
+        Neighbour(
+            comment_id=comment_id,
+            similarity=similarity(signature, tuple(hashes)),
+            same_author=author_id is not None and other == author_id,
+        )
+        for comment_id, hashes, other in found
+    )

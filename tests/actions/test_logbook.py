@@ -1,0 +1,163 @@
+"""The record can only grow, and whoever changes it past the triggers is found."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import Error, connection, transaction
+
+from comments.actions.erasing import erase_comment
+from comments.actions.moderating import Reasons, decide
+from comments.actions.rebuilding import mismatches
+from comments.actions.sanctioning import impose_sanction
+from comments.models import Comment, LogRow, LogText, Sanction, Thread
+from comments.queries.logbook import verify_thread
+from comments.rules.logbook import Fault
+from tests.making import NOW, SOMEBODY, fresh, later, make_thread, post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def thread() -> Thread:
+    """Returns a thread whose record has eight rows."""
+    thread = make_thread()
+    for step in range(4):
+        comment = post(thread).comment
+        decide(
+            comment_id=comment.pk,
+            action="reject",
+            actor=SOMEBODY,
+            now=later(step),
+            reasons=Reasons("other", "Public.", "Note."),
+        )
+    return thread
+
+
+def faults(thread: Thread) -> list[Fault]:
+    return list(verify_thread(fresh(thread)))
+
+
+def past_the_triggers(statement: str, *values: Any) -> None:
+    """Runs a statement as somebody with the database in hand would."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            cursor.execute(statement, values)
+            for _, sql in triggers:
+                cursor.execute(sql)
+        else:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(statement, values)
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE comments_logrow SET reason = 'another'",
+        "UPDATE comments_logrow SET actor_id = NULL, evidence = '{}'",
+        "DELETE FROM comments_logrow",
+        "UPDATE comments_logtext SET note = 'another'",
+    ],
+)
+def test_the_database_refuses_to_change_the_record(thread: Thread, statement: str) -> None:
+    before = list(LogRow.objects.order_by("pk").values())
+    with pytest.raises(Error), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert list(LogRow.objects.order_by("pk").values()) == before
+    assert faults(thread) == []
+
+
+def test_the_same_values_once_more_are_no_change(thread: Thread) -> None:
+    for row in LogRow.objects.all():
+        row.save()
+    assert faults(thread) == []
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["reason = 'x'", "to_status = 'approved'", "actor_id = 77", "revision = 9", "evidence = '{}'"],
+)
+def test_a_changed_row_is_found_and_named(thread: Thread, column: str) -> None:
+    row = LogRow.objects.get(position=4)
+    past_the_triggers(f"UPDATE comments_logrow SET {column} WHERE id = %s", row.pk)
+    assert [(fault.kind, fault.position, fault.row_id) for fault in faults(thread)] == [
+        ("changed", 4, row.pk)
+    ]
+
+
+@pytest.mark.parametrize("position", [1, 5, 8])
+def test_a_missing_row_is_found_and_named(thread: Thread, position: int) -> None:
+    row = LogRow.objects.get(position=position)
+    past_the_triggers("DELETE FROM comments_logtext WHERE row_id = %s", row.pk)
+    past_the_triggers("DELETE FROM comments_logrow WHERE id = %s", row.pk)
+    assert [(fault.kind, fault.position) for fault in faults(thread)] == [("missing", position)]
+
+
+def test_an_inserted_row_is_found_and_named(thread: Thread) -> None:
+    last = LogRow.objects.get(position=8)
+    last.pk, last.position = None, 9
+    last.save(force_insert=True)
+    assert [(fault.kind, fault.position, fault.row_id) for fault in faults(thread)] == [
+        ("inserted", 9, last.pk)
+    ]
+
+
+def test_a_row_with_a_new_hash_breaks_the_chain_behind_it(thread: Thread) -> None:
+    row = LogRow.objects.get(position=4)
+    past_the_triggers("UPDATE comments_logrow SET row_hash = %s WHERE id = %s", "0" * 64, row.pk)
+    assert {fault.position for fault in faults(thread)} == {4, 5}
+
+
+def test_a_changed_text_is_found(thread: Thread) -> None:
+    row = LogRow.objects.get(position=2)
+    past_the_triggers("UPDATE comments_logtext SET note = 'x' WHERE row_id = %s", row.pk)
+    assert [(fault.kind, fault.row_id) for fault in faults(thread)] == [("changed", row.pk)]
+
+
+def test_erasure_takes_the_texts_and_leaves_the_chain_valid(thread: Thread) -> None:
+    comment = Comment.objects.get(thread=thread, number=2)
+    texts = LogText.objects.filter(row__comment_id=comment.pk)
+    assert texts.get().note == "Note."
+    erase_comment(comment_id=comment.pk, now=later(9))
+    assert not texts.exists()
+    assert faults(thread) == []
+    assert list(mismatches(thread.pk)) == []
+
+
+def test_a_status_written_past_the_actions_is_found(thread: Thread) -> None:
+    comment = Comment.objects.get(thread=thread, number=3)
+    Comment.objects.filter(pk=comment.pk).update(status="approved")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 differences"):
+        call_command("rebuild_states", stdout=out)
+    assert f"comment {comment.pk} is approved, the record says rejected" in out.getvalue()
+
+
+def test_commands_say_that_all_is_well_or_name_what_is_not(thread: Thread) -> None:
+    participant = post(make_thread("another")).participant
+    impose_sanction(
+        participant_id=participant.pk,
+        kind=Sanction.Kind.BAN,
+        until=None,
+        actor=SOMEBODY,
+        now=NOW,
+    )
+    out = StringIO()
+    call_command("verify_log", stdout=out)
+    call_command("rebuild_states", stdout=out)
+    assert "10 rows in 3 chains, every one as written." in out.getvalue()
+    assert "Every status in 2 threads is the one the record gives." in out.getvalue()
+    row = LogRow.objects.get(thread_id=0)
+    past_the_triggers("UPDATE comments_logrow SET action = 'mute' WHERE id = %s", row.pk)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 faults"):
+        call_command("verify_log", stdout=out)
+    assert f"site 1, position 1: changed row {row.pk}" in out.getvalue()
