@@ -1,7 +1,8 @@
 #!/bin/sh
-# Writes requirements.lock (what an installation needs) and requirements-dev.lock (that, and the
-# tools of `make test`) from pyproject.toml: newest versions allowed, hashes of every platform's
-# files, no addresses. Set UPGRADE= to keep the versions that are locked wherever they still fit.
+# Writes requirements.lock (what an installation needs) and requirements-dev.lock (that, the extra
+# `learning` and the tools of `make test`) from pyproject.toml: newest versions allowed, hashes of
+# every platform's files, no addresses. Set UPGRADE= to keep the versions that are locked wherever
+# they still fit.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,4 +17,5 @@ compile() {
         --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$@"
 }
 compile --output-file requirements.lock >/dev/null
-compile --output-file requirements-dev.lock --group dev --constraint requirements.lock >/dev/null
+compile --output-file requirements-dev.lock --group dev --extra learning \
+    --constraint requirements.lock >/dev/null
