@@ -20,7 +20,7 @@ def problem(description: str) -> OpenApiResponse:
 
 MALFORMED = problem("The request cannot be read: `malformed`, `cursor_invalid`.")
 SIGN_IN_FIRST = problem("`auth_required`")
-FORBIDDEN = problem("`forbidden`, `sanctioned`, `vote_on_own`")
+FORBIDDEN = problem("`forbidden`, `sanctioned`, `vote_on_own`, `flag_on_own`")
 NO_THREAD = problem("`thread_unknown`, `not_found`")
 CONFLICT = problem(
     "`thread_closed`, `parent_not_published`, `depth_exceeded`, `duplicate_comment`, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from comments.api import reading, viewer, writing
+from comments.api import flags, moderation, reading, viewer, writing
 from comments.api.schema import Docs, Schema
 
 
@@ -40,6 +40,31 @@ urlpatterns = [
     ),
     path("comments/<number:comment_id>/", writing.CommentById.as_view(), name="comment-by-id"),
     path("comments/<number:comment_id>/vote/", writing.CommentVote.as_view(), name="comment-vote"),
+    path("comments/<number:comment_id>/flags/", flags.CommentFlags.as_view(), name="comment-flags"),
+    path("moderation/queue/", moderation.Queue.as_view(), name="desk-queue"),
+    path("moderation/leases/", moderation.Leases.as_view(), name="desk-leases"),
+    path("moderation/decisions/", moderation.Decisions.as_view(), name="desk-decisions"),
+    path(
+        "moderation/decisions/<number:row_id>/undo/",
+        moderation.DecisionUndo.as_view(),
+        name="desk-undo",
+    ),
+    path(
+        "moderation/batches/<str:batch>/undo/",
+        moderation.BatchUndo.as_view(),
+        name="desk-undo-batch",
+    ),
+    path(
+        "moderation/comments/<number:comment_id>/explanation/",
+        moderation.CommentExplanation.as_view(),
+        name="desk-explanation",
+    ),
+    path("moderation/log/", moderation.Log.as_view(), name="desk-log"),
+    path(
+        "moderation/participants/<number:participant_id>/sanctions/",
+        moderation.Sanctions.as_view(),
+        name="desk-sanctions",
+    ),
     path("viewer/", viewer.Viewer.as_view(), name="viewer"),
     path("preview/", writing.Preview.as_view(), name="preview"),
     path("counts/", reading.Counts.as_view(), name="counts"),
