@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.cache import cache
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from comments.queries.pages import page_store
@@ -77,7 +77,7 @@ def _record_can_be_emptied_between_tests() -> Iterator[None]:
 
     The record's triggers refuse that, as they should everywhere else; SQLite empties by DELETE.
     """
-    whole = DatabaseOperations.execute_sql_flush
+    whole = DatabaseWrapper.ops_class.execute_sql_flush
 
     def without_triggers(operations: Any, sql_list: Any) -> None:
         with operations.connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def _record_can_be_emptied_between_tests() -> Iterator[None]:
                 cursor.execute(sql)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(DatabaseOperations, "execute_sql_flush", without_triggers)
+    patch.setattr(DatabaseWrapper.ops_class, "execute_sql_flush", without_triggers)
     yield
     patch.undo()
 

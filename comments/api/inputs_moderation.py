@@ -62,7 +62,7 @@ class ItemInput(StrictSerializer):
     """A comment in the version that the moderator saw."""
 
     id = StrictIntegerField(min_value=1, max_value=LONGEST_ID)  # type: ignore[assignment]
-    version = StrictIntegerField(min_value=1, max_value=2**31 - 1)  # type: ignore[assignment]
+    version = StrictIntegerField(min_value=1, max_value=2**31 - 1)
 
 
 class DecisionsInput(ReasonsInput):

@@ -159,6 +159,95 @@ def inspect(spec: Spec) -> None:
     )
 
 
+def hold(spec: Spec) -> None:
+    """Fills a thread with comments that wait, and says id and version of each, in order."""
+    from django.contrib.auth.models import User
+    from django.utils import timezone
+
+    from comments.actions.people import GuestName, Writer
+    from comments.actions.posting import submit_comment
+    from comments.actions.threads import open_thread
+
+    for me in range(spec["moderators"]):
+        User.objects.create(pk=1000 + me, username=f"moderator-{me}", is_staff=True)
+    thread = open_thread(
+        site_id=1,
+        key=spec["key"],
+        url="/a/",
+        title="A thread",
+        opened_at=timezone.now(),
+        premoderation=True,
+    )
+    for turn in range(spec["comments"]):
+        comment = submit_comment(
+            thread_id=thread.pk,
+            writer=Writer(guest=GuestName(f"Guest {turn}")),
+            source=f"Text {turn}.",
+            format="plain",
+            reply_to_number=None,
+            now=timezone.now(),
+        ).comment
+        say(id=comment.pk, version=comment.version)
+
+
+def decide(spec: Spec) -> None:
+    """Decides about every comment in the version that was seen, and says what came of each."""
+    from django.utils import timezone
+
+    from comments.actions.logbook import Actor
+    from comments.actions.moderating import Item, decide_about
+    from comments.models import ActorKind
+    from comments.rules.moderation import Action
+
+    actor = Actor(ActorKind.MODERATOR, 1000 + spec["me"])
+    actions: tuple[Action, ...] = ("approve", "reject", "spam")
+    action = actions[spec["me"] % 3]
+    wait_for_start()
+    for one in spec["comments"]:
+        _, [result] = decide_about(
+            items=[Item(one["id"], one["version"])],
+            action=action,
+            actor=actor,
+            now=timezone.now(),
+        )
+        if result.refusal is None and result.comment is not None:
+            say(id=one["id"], won=True, status=result.comment.status)
+        else:
+            extra = result.refusal.extra if result.refusal is not None else {}
+            by = extra.get("decision", {}).get("by", {}).get("name")
+            say(id=one["id"], won=False, code=result.refusal.code if result.refusal else "", by=by)
+
+
+def lease(spec: Spec) -> None:
+    """Asks for work once, and says which comments it got."""
+    from django.utils import timezone
+
+    from comments.actions.leasing import lease_next
+
+    wait_for_start()
+    got = lease_next(site_id=1, user_id=1000 + spec["me"], count=spec["count"], now=timezone.now())
+    say(got=got)
+
+
+def inspect_record(spec: Spec) -> None:
+    """Says what is wrong with the record, and every status."""
+    from comments.actions.checking import check_thread
+    from comments.actions.rebuilding import mismatches
+    from comments.models import Comment, LogRow, Thread
+    from comments.queries.logbook import verify_thread
+
+    thread = Thread.objects.get(key=spec["key"])
+    say(
+        faults=[str(fault) for fault in verify_thread(thread)],
+        mismatches=[str(one) for one in mismatches(thread.pk)],
+        differences=[str(one) for one in check_thread(thread.pk)],
+        statuses=dict(Comment.objects.filter(thread=thread).values_list("pk", "status")),
+        decisions=list(
+            LogRow.objects.filter(kind="decision").values_list("comment_id", "actor_id")
+        ),
+    )
+
+
 # --- over HTTP ----------------------------------------------------------------------------------
 
 
@@ -261,7 +350,11 @@ def write_and_vote(spec: Spec) -> None:
 
 ACTS = {
     "begin": begin,
+    "decide": decide,
+    "hold": hold,
     "inspect": inspect,
+    "inspect_record": inspect_record,
+    "lease": lease,
     "post": post,
     "post_until_killed": post_until_killed,
     "post_over_http": post_over_http,
