@@ -27,7 +27,7 @@ class FlagInput(StrictSerializer):
 class LeaseInput(StrictSerializer):
     """How many comments a moderator wants on the desk."""
 
-    n = StrictIntegerField(min_value=1, max_value=50)  # type: ignore[assignment]
+    n = StrictIntegerField(min_value=1, max_value=50)
 
 
 class ReasonsInput(StrictSerializer):
@@ -61,7 +61,7 @@ class ReasonsInput(StrictSerializer):
 class ItemInput(StrictSerializer):
     """A comment in the version that the moderator saw."""
 
-    id = StrictIntegerField(min_value=1, max_value=LONGEST_ID)  # type: ignore[assignment]
+    id = StrictIntegerField(min_value=1, max_value=LONGEST_ID)
     version = StrictIntegerField(min_value=1, max_value=2**31 - 1)
 
 

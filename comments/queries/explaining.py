@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from comments.models import Comment, RuleVersion, Screening
 from comments.rules.moderation import told
-from comments.rules.screening import Combined, Effect, Mode, OnError, Rule, Signal, explain
+from comments.rules.screening import Combined, OnError, Rule, Signal, explain
 
 
 def explanation(comment: Comment) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def _rules_then(comment: Comment, signals: Sequence[Signal]) -> list[Rule]:
                 key=signal.rule,
                 kind=signal.kind,
                 version=signal.rule_version,
-                mode=cast(Mode, signal.mode),
-                effect=cast(Effect, signal.effect),
+                mode=signal.mode,
+                effect=signal.effect,
                 on_error=cast(OnError, fields.get("on_error", "hold")),
                 params=fields.get("params", {}),
                 told=fields.get("told", ""),

@@ -1,0 +1,465 @@
+"""The moderation desk in Chromium, by keyboard alone, by two moderators at once, on a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sites.models import Site
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from comments.actions.changing import edit_comment
+from comments.actions.flagging import Reader, flag_comment
+from comments.actions.logbook import Actor
+from comments.actions.moderating import Reasons
+from comments.actions.moderating import decide as decide_as
+from comments.models import ActorKind, Comment, FlagReason, LogRow, QueueItem, ScreeningRule
+from tests.browser.test_page import ARGUMENTS, DESK, overflow
+from tests.making import author_of, make_moderator, make_thread, post
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+QUEUE = "/admin/moderation/"
+PHONE = {"width": 390, "height": 844}
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def site(live_server: LiveServer) -> Site:
+    """Returns the site, which goes when the database is emptied between tests."""
+    found, _ = Site.objects.get_or_create(pk=1, defaults={"domain": "x", "name": "x"})
+    return found
+
+
+@pytest.fixture
+def sessions(site: Site) -> dict[str, str]:
+    """Returns the sessions of two moderators, by name."""
+    made = {}
+    for name in ("ida", "bo"):
+        client = Client()
+        client.force_login(make_moderator(name))
+        made[name] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return made
+
+
+@contextmanager
+def opener(path: str, server: LiveServer, sessions: dict[str, str]) -> Iterator[Opener]:
+    """Gives a function that opens an address as a moderator, in a profile of its own.
+
+    What a page complains about in its console or violates of its policy fails the test when it
+    ends. That a decision is refused is an answer of 409, which Chromium logs too: no complaint.
+    """
+    complaints: list[str] = []
+
+    def heard(message: Any) -> None:
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    with sync_playwright() as playwright:
+        browser: Browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+        def open_(address: str = QUEUE, *, as_: str = "ida", **options: Any) -> Page:
+            context: BrowserContext = browser.new_context(**{"viewport": DESK, **options})
+            name = settings.SESSION_COOKIE_NAME
+            context.add_cookies([{"name": name, "value": sessions[as_], "url": server.url}])
+            page = context.new_page()
+            page.on("console", heard)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(f"{server.url}{address}")
+            return page
+
+        yield open_
+        browser.close()
+    assert complaints == []
+
+
+def held(count: int) -> list[Comment]:
+    thread = make_thread("held", premoderation=True, title="On bread")
+    return [
+        post(thread, f"Waiting text {n}.", name=f"Guest {n}", now=timezone.now()).comment
+        for n in range(1, count + 1)
+    ]
+
+
+def reported() -> Comment:
+    """Returns a comment that can be read, was answered, and waits because a reader reported it."""
+    thread = make_thread("open", title="On soup")
+    loud = post(thread, "Loud words about soup.", name="Eve").comment
+    reader = post(thread, "A calm answer.", name="Rea", to=1).participant
+    flag_comment(
+        comment_id=loud.pk,
+        reader=Reader(reader, "10.0.0.1"),
+        reason=FlagReason.ABUSE,
+        note="",
+        now=timezone.now(),
+    )
+    return loud
+
+
+def card(page: Page, comment: Comment) -> Any:
+    return page.locator(f"#comment-{comment.pk}")
+
+
+def states(comments: list[Comment]) -> list[str]:
+    """Returns the statuses as they are stored; asked for after the browser has gone."""
+    found = dict(Comment.objects.values_list("pk", "status"))
+    return [found[comment.pk] for comment in comments]
+
+
+def test_a_moderator_works_by_keyboard_alone(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    loud, comments = reported(), held(12)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_()
+        press = page.keyboard.press
+        status = page.get_by_role("status").filter(has_text=re.compile(".")).last
+
+        # Ten of them, the most urgent first: what readers have reported.
+        press("n")
+        expect(page).to_have_url(f"{live_server.url}{QUEUE}?desk=mine")
+        expect(page.get_by_role("article")).to_have_count(10)
+        expect(page.get_by_role("article").first).to_have_attribute("id", f"comment-{loud.pk}")
+        expect(card(page, loud)).to_have_attribute("aria-current", "true")
+        expect(card(page, loud)).to_contain_text("on your desk until")
+
+        press("j")
+        expect(card(page, comments[0])).to_be_focused()
+        press("j")
+        expect(card(page, comments[1])).to_be_focused()
+        press("k")
+        press("k")
+        expect(card(page, loud)).to_be_focused()
+
+        # The replies, then a hold; what readers could see waits now.
+        press("c")
+        expect(status).to_have_text("If it goes away, its replies are folded.")
+        press("h")
+        expect(status).to_have_text("Held: the comment by Eve.")
+        expect(card(page, comments[0])).to_be_focused()
+
+        press("a")
+        expect(card(page, comments[0])).to_contain_text("Approved: the comment by Guest 1.")
+        expect(card(page, comments[1])).to_be_focused()
+
+        # Reason 2, with its sentence.
+        press("r")
+        panel = card(page, comments[1])
+        expect(panel.get_by_role("group", name="Why?")).to_be_visible()
+        expect(panel.get_by_role("radio", name="9 Another reason")).to_be_focused()
+        press("2")
+        expect(card(page, comments[1])).to_contain_text("Rejected: the comment by Guest 2.")
+        expect(card(page, comments[2])).to_be_focused()
+
+        # And again in words of one's own.
+        press("r")
+        press("Shift+Digit1")
+        told = card(page, comments[2]).get_by_role("textbox", name="What the author is told")
+        expect(told).to_be_focused()
+        expect(told).to_have_value("It has nothing to do with the subject of this page.")
+        page.keyboard.type("Bread is round.")
+        press("Tab")
+        page.keyboard.type("as usual")
+        press("Tab")
+        press("Enter")
+        expect(card(page, comments[2])).to_contain_text("Rejected: the comment by Guest 3.")
+        expect(card(page, comments[3])).to_be_focused()
+
+        press("s")
+        expect(card(page, comments[3])).to_contain_text("Marked as spam")
+        press("u")
+        expect(card(page, comments[3])).to_be_focused()
+        expect(status).to_have_text("Undone: the comment by Guest 4.")
+        expect(card(page, comments[3]).get_by_role("button", name="a Approve")).to_be_visible()
+
+        # Escape closes the reasons again, and letters in a field are letters.
+        press("r")
+        press("Escape")
+        expect(card(page, comments[3])).to_be_focused()
+        press("s")
+        expect(card(page, comments[4])).to_be_focused()
+
+        press("Shift+?")
+        keys = page.get_by_role("dialog", name="Keys")
+        expect(keys).to_be_visible()
+        press("Escape")
+        expect(keys).to_be_hidden()
+    assert states([loud, *comments[:5]]) == [
+        "held",
+        "approved",
+        "rejected",
+        "rejected",
+        "spam",
+        "held",
+    ]
+    loud.refresh_from_db()
+    assert loud.replies_policy == "collapse"
+    reasons = [
+        (row.reason, row.text.public_reason, row.text.note)
+        for row in LogRow.objects.filter(action="reject").order_by("pk")
+    ]
+    assert reasons == [
+        ("insult", "It attacks a person instead of what was said.", ""),
+        ("off_topic", "Bread is round.", "as usual"),
+    ]
+
+
+def test_many_are_chosen_counted_decided_and_undone_by_keyboard(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    comments = held(12)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_()
+        for _ in range(3):
+            page.keyboard.press("x")
+            page.keyboard.press("j")
+        expect(page.locator("#chosen")).to_have_text("3 comments are chosen.")
+        page.get_by_role("checkbox", name="All on this page").focus()
+        page.keyboard.press("Space")
+        expect(page.locator("#chosen")).to_have_text("12 comments are chosen.")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("combobox", name="With those that are chosen")).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Approve 12 comments?")).to_be_visible()
+        expect(page.get_by_role("button", name="Approve 12 comments")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="12 of 12 approved")).to_be_visible()
+        page.get_by_role("button", name="Undo all 12").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="12 waiting")).to_be_visible()
+        expect(page.get_by_text("Undone: 12 of 12 decisions.")).to_be_visible()
+    assert states(comments) == ["held"] * 12
+
+
+def test_second_moderator_is_told_in_place_who_was_first(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    comments = held(2)
+    with opener(chromium, live_server, sessions) as open_:
+        ida, bo = open_(), open_(as_="bo")
+        bo.keyboard.press("r")
+        bo.keyboard.press("2")
+        expect(card(bo, comments[0])).to_contain_text("Rejected: the comment by Guest 1.")
+
+        ida.keyboard.press("a")
+        alert = card(ida, comments[0]).get_by_role("alert")
+        expect(alert).to_contain_text("Your decision was not carried out.")
+        expect(alert).to_contain_text(re.compile(r"bo rejected it \(Insult or threat\), \d+ \w+ "))
+        expect(alert).to_contain_text("It attacks a person instead of what was said.")
+        expect(alert).to_contain_text("It is rejected now.")
+        expect(card(ida, comments[0])).to_be_focused()
+        ida.keyboard.press("j")
+        ida.keyboard.press("a")
+        expect(card(ida, comments[1])).to_contain_text("Approved")
+    assert states(comments) == ["rejected", "approved"]
+
+
+def test_what_a_colleague_has_on_the_desk_is_shown_and_cannot_be_taken(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    comments = held(12)
+    with opener(chromium, live_server, sessions) as open_:
+        bo = open_(as_="bo")
+        bo.keyboard.press("n")
+        expect(bo.get_by_role("article")).to_have_count(10)
+        ida = open_()
+        expect(card(ida, comments[0])).to_contain_text("on bo’s desk until")
+        ida.keyboard.press("a")
+        expect(card(ida, comments[0]).get_by_role("alert")).to_contain_text(
+            "bo has it on the desk until"
+        )
+        # Bo gets ten others than Ida.
+        ida.keyboard.press("n")
+        expect(ida).to_have_url(f"{live_server.url}{QUEUE}?desk=mine")
+        expect(ida.get_by_role("article")).to_have_count(2)
+    assert states(comments) == ["held"] * 12
+
+
+def test_a_lease_is_renewed_while_the_page_is_open(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    held(1)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_("/admin/moderation/dashboard/")
+        page.clock.install()
+        page.goto(f"{live_server.url}{QUEUE}")
+        page.keyboard.press("n")
+        expect(page).to_have_url(f"{live_server.url}{QUEUE}?desk=mine")
+        with page.expect_response(f"{live_server.url}{QUEUE}renew/") as answered:
+            page.clock.fast_forward(61_000)
+        told = answered.value.json()
+        assert len(told["mine"]) == 1
+        assert "on your desk until" in json.dumps(told["shown"])
+    assert QueueItem.objects.get().leased_by == User.objects.get(username="ida")
+
+
+def test_the_queue_works_without_javascript(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    comments = held(3)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_(java_script_enabled=False)
+        one = card(page, comments[0])
+        one.get_by_role("button", name="a Approve").click()
+        expect(page.get_by_text("Approved: the comment by Guest 1.")).to_be_visible()
+        two = card(page, comments[1])
+        two.locator("summary", has_text="r Reject").click()
+        two.get_by_role("radio", name="2 Insult or threat").check()
+        two.get_by_role("button", name="Reject", exact=True).click()
+        expect(page.get_by_text("Rejected: the comment by Guest 2.")).to_be_visible()
+        page.get_by_role("button", name="u Undo: rejected the comment by Guest 2").click()
+        expect(page.get_by_text("Undone: the comment by Guest 2.")).to_be_visible()
+        page.get_by_role("button", name="? Keys").click()
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert states(comments) == ["approved", "held", "held"]
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+@pytest.mark.parametrize("label", ["2 Insult or threat", "go too"])
+def test_enter_in_a_field_decides_nothing(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str, scripted: bool, label: str
+) -> None:
+    loud = reported()
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_(java_script_enabled=scripted)
+        card(page, loud).locator("summary", has_text="r Reject").click()
+        card(page, loud).get_by_role("radio", name=label).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Enter alone decides nothing; press a button.")).to_be_visible()
+        expect(card(page, loud).get_by_role("button", name="a Approve")).to_be_visible()
+    assert not LogRow.objects.filter(kind="decision").exists()
+
+
+def test_keys_can_be_switched_off(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    comments = held(1)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_()
+        page.keyboard.press("Shift+?")
+        page.get_by_role("checkbox", name="Use these keys").uncheck()
+        page.get_by_role("button", name="Close").click()
+        page.reload()
+        page.keyboard.press("a")
+        page.keyboard.press("Shift+?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+        expect(card(page, comments[0]).get_by_role("button", name="a Approve")).to_be_visible()
+    assert states(comments) == ["held"]
+
+
+def test_every_key_has_a_button_or_a_field_with_a_name(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    loud = reported()
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_()
+        for name in ("n Next ten", "k Previous", "j Next", "? Keys"):
+            expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
+        one = card(page, loud)
+        for name in ("a Approve", "s Spam", "h Hold"):
+            expect(one.get_by_role("button", name=name, exact=True)).to_be_visible()
+        expect(one.locator("summary", has_text="r Reject")).to_be_visible()
+        expect(one.get_by_role("group", name="c If it goes away, its replies")).to_be_visible()
+        expect(one.get_by_role("checkbox", name="Choose the comment by Eve")).to_be_visible()
+        unnamed = page.evaluate(
+            "[...document.querySelectorAll('main :is(button, input, select, textarea)')]"
+            ".filter(e => e.type !== 'hidden' && !e.hidden && !e.labels?.length"
+            " && !e.textContent.trim() && !e.getAttribute('aria-label')).map(e => e.outerHTML)"
+        )
+        assert unnamed == []
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_pages_of_the_desk_fit(
+    sessions: dict[str, str],
+    live_server: LiveServer,
+    chromium: str,
+    scheme: str,
+    window: dict[str, int],
+) -> None:
+    full_desk()
+    with opener(chromium, live_server, sessions) as open_:
+        for address in ("/admin/", QUEUE, f"{QUEUE}decisions/?whose=all", f"{QUEUE}dashboard/"):
+            page = open_(address, viewport=window, color_scheme=scheme)
+            assert overflow(page) == 0, address
+            page.context.close()
+        page = open_(viewport=window, color_scheme=scheme)
+        page.keyboard.press("r")
+        assert overflow(page) == 0
+        page.keyboard.press("Escape")
+        page.get_by_role("checkbox", name="All on this page").check()
+        page.get_by_role("button", name="Count them first").click()
+        expect(page.get_by_role("heading", name="Approve 5 comments?")).to_be_visible()
+        assert overflow(page) == 0
+        page.get_by_role("button", name="Approve 5 comments").click()
+        expect(page.get_by_role("heading", name="5 of 5 approved")).to_be_visible()
+        assert overflow(page) == 0
+
+
+def full_desk() -> list[Comment]:
+    """Returns comments that wait for many reasons: reported, edited, caught by rules, long."""
+    now = timezone.now()
+    for key, title, kind, params, mode in (
+        ("pills", "Pills", "words", {"phrases": ["cheap pills"]}, "live"),
+        ("links", "Many links", "links", {"most": 1}, "shadow"),
+    ):
+        ScreeningRule.objects.create(
+            site_id=1,
+            key=key,
+            title=title,
+            kind=kind,
+            params=params,
+            mode=mode,
+            effect="hold",
+            changed_at=now,
+        )
+    loud = reported()
+    thread = make_thread("more", title="Why bread should rise twice, and what the miller said")
+    post(thread, "Bread rises once, and that is enough for anybody.", name="Bo Baker", now=now)
+    post(thread, "I had mine rise three times.", name="Cid", to=1, now=now)
+    pills = post(
+        thread,
+        "Cheap pills for better bread: https://one.example/ and https://two.example/"
+        "a-very-long-address-that-does-not-break-anywhere-at-all-and-goes-on-and-on-and-on",
+        name="Pia",
+        to=1,
+        now=now,
+    )
+    edited = post(thread, "The miller is a fool, and cheap pills help.", name="Ed", to=1, now=now)
+    edit_comment(
+        comment_id=edited.comment.pk,
+        editor=author_of(edited),
+        source="The miller is mistaken, and no cheap pills help.",
+        format=None,
+        version=edited.comment.version,
+        now=now,
+    )
+    earlier = post(thread, "Nonsense, all of it.", by=edited.participant, now=now).comment
+    bo = Actor(ActorKind.MODERATOR, User.objects.get(username="bo").pk)
+    decide_as(
+        comment_id=earlier.pk,
+        action="reject",
+        actor=bo,
+        now=now,
+        reasons=Reasons("insult", "Please say what is wrong with it.", "second time"),
+    )
+    shut = make_thread("shut", premoderation=True, title="On salt")
+    calm = post(shut, "A pinch is enough.", name="Sal", now=now).comment
+    decided = [post(thread, f"Cheap pills, {n}.", name=f"P{n}", now=now) for n in range(4)]
+    for made in decided[:3]:
+        decide_as(comment_id=made.comment.pk, action="spam", actor=bo, now=now)
+    return [loud, pills.comment, edited.comment, calm, decided[3].comment]
