@@ -216,6 +216,7 @@ def test_what_was_drawn_by_lot_is_shown_without_what_the_rules_saw(desk: Client)
     page = text_of(desk.get(QUEUE))
     assert "Drawn by lot: judge by the text alone." in page
     assert "the rule" not in page[page.index("Drawn by lot: judge") :]
+    assert "The author was told" not in page
     assert "0.99" not in page
     assert "It matched" not in page
 
