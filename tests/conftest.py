@@ -7,6 +7,7 @@ its last lines.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -103,6 +104,16 @@ def _no_cache_of_another_test() -> Iterator[None]:
     page_store().clear()
     forget_profiles()
     Site.objects.clear_cache()
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what has been imported out of the collector's way.
+
+    It would go through all of it again and again, at the cost of whatever a test measures: of the
+    time a text has for its rendering, say.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from comments.rules.rendering import render
 from tests.corpus.reading import FORMATS
 from tests.rules.rendered import KNOWN, LIMIT
 
+HALF_A_SECOND = 0.5
 WALLS = [
     *("<", "<b>", "</b>", "<b></i>", "&", "&#", "&amp;", "@a ", "[", "![", "](", "*", "**a*"),
     *("_", "`", "> ", ">>", "- ", "1. ", "* a\n", "# \n", "=\n", "a\n=\n", "a\n\n", "<b>a\n\n"),
@@ -54,9 +56,25 @@ def test_no_text_costs_half_a_second(format: str) -> None:
     render(source="x", format=format, **KNOWN)
     slow = {}
     for name, text in texts.items():
+        seconds, length = measured(text, format)
+        # A busy machine makes a text dear once, not three times.
+        tries = 1
+        while seconds > HALF_A_SECOND and tries < 3:
+            seconds, tries = min(seconds, measured(text, format)[0]), tries + 1
+        if seconds > HALF_A_SECOND or length > 20 * LIMIT:
+            slow[name] = (seconds, length)
+    assert slow == {}
+
+
+def measured(text: str, format: str) -> tuple[float, int]:
+    """Returns the seconds of CPU that a text costs, and the length of what it becomes.
+
+    Without the collector of garbage, which would charge the text for all that other tests left.
+    """
+    gc.disable()
+    try:
         began = time.thread_time()
         rendered = render(source=text, format=format, **KNOWN)
-        seconds = time.thread_time() - began
-        if seconds > 0.5 or len(rendered.html) > 20 * LIMIT:
-            slow[name] = (seconds, len(rendered.html))
-    assert slow == {}
+        return time.thread_time() - began, len(rendered.html)
+    finally:
+        gc.enable()
