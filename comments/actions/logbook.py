@@ -35,11 +35,24 @@ def log_comment(
     *,
     actor: Actor,
     now: datetime,
-    public_reason: str = "",
-    note: str = "",
     **columns: Any,
 ) -> LogRow:
     """Adds a row about a comment to the chain of its thread, which the caller has locked."""
+    return _in_thread(
+        thread,
+        kind,
+        actor=actor,
+        now=now,
+        comment_id=comment.pk,
+        revision=comment.edits,
+        comment_version=comment.version,
+        **columns,
+    )
+
+
+def _in_thread(
+    thread: Thread, kind: LogKind, *, actor: Actor, now: datetime, **columns: Any
+) -> LogRow:
     row = _row(
         site_id=thread.site_id,
         thread_id=thread.pk,
@@ -47,28 +60,6 @@ def log_comment(
         previous_hash=thread.log_head,
         kind=kind,
         actor=actor,
-        now=now,
-        public_reason=public_reason,
-        note=note,
-        comment_id=comment.pk,
-        revision=comment.edits,
-        comment_version=comment.version,
-        **columns,
-    )
-    thread.log_length, thread.log_head = row.position, row.row_hash
-    Thread.objects.filter(pk=thread.pk).update(log_length=row.position, log_head=row.row_hash)
-    return row
-
-
-def log_thread(thread: Thread, kind: LogKind, *, now: datetime, **columns: Any) -> LogRow:
-    """Adds a row about many comments of a thread at once; the caller has locked it."""
-    row = _row(
-        site_id=thread.site_id,
-        thread_id=thread.pk,
-        position=thread.log_length + 1,
-        previous_hash=thread.log_head,
-        kind=kind,
-        actor=OPERATOR,
         now=now,
         **columns,
     )
@@ -84,8 +75,12 @@ def log_adopted(thread: Thread, statuses: Iterable[tuple[int, str]], *, now: dat
         statuses: id and status, by rising id; all of the thread's comments between the ids.
     """
     for piece in runs(statuses):
-        log_thread(
-            thread, LogKind.ADOPTED, now=now, evidence={"runs": [list(run) for run in piece]}
+        _in_thread(
+            thread,
+            LogKind.ADOPTED,
+            actor=OPERATOR,
+            now=now,
+            evidence={"runs": [list(run) for run in piece]},
         )
 
 
@@ -95,8 +90,6 @@ def log_site(
     *,
     actor: Actor,
     now: datetime,
-    public_reason: str = "",
-    note: str = "",
     **columns: Any,
 ) -> LogRow:
     """Adds a row to the chain of a site, locking its end until the transaction ends."""
@@ -110,8 +103,6 @@ def log_site(
         kind=kind,
         actor=actor,
         now=now,
-        public_reason=public_reason,
-        note=note,
         **columns,
     )
     SiteChain.objects.filter(pk=site_id).update(length=row.position, head=row.row_hash)
