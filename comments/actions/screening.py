@@ -67,6 +67,8 @@ class Screened:
     signature: tuple[int, ...] = ()
     score: float | None = None
     recent_key: str = ""
+    seconds_to_write: float | None = None
+    honeypot: bool = False
 
 
 def screen_text(
@@ -124,7 +126,15 @@ def screen_text(
     signals = evaluate_all(rules, facts)
     combined = combine(signals, rules)
     verdict = Verdict(combined.effect, combined.reason, combined.told)
-    return Screened(signals, verdict, own, facts.score, recent_key)
+    return Screened(
+        signals=signals,
+        verdict=verdict,
+        signature=own,
+        score=facts.score,
+        recent_key=recent_key,
+        seconds_to_write=writer.seconds_to_write,
+        honeypot=bool(writer.honeypot.strip()),
+    )
 
 
 def check_sanctions(participant: Participant | None, *, now: datetime) -> str:
@@ -172,6 +182,8 @@ def store_verdict(
             told=verdict.explanation[:500],
             signals=signals,
             score=screened.score,
+            seconds_to_write=screened.seconds_to_write,
+            honeypot=screened.honeypot,
         )
     hits = [signal for signal in screened.signals if signal.outcome == "hit"]
     RuleHit.objects.bulk_create(

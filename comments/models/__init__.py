@@ -5,6 +5,7 @@ from comments.models.logbook import ActorKind, LogKind, LogRow, LogText, SiteCha
 from comments.models.moderation import (
     Flag,
     FlagReason,
+    LearnedModel,
     Moderator,
     OnError,
     Outgoing,
@@ -47,6 +48,7 @@ __all__ = [
     "FlagReason",
     "Format",
     "IdempotentAnswer",
+    "LearnedModel",
     "LogKind",
     "LogRow",
     "LogText",

@@ -23,6 +23,11 @@ def no_signals() -> list[dict[str, Any]]:
     return []
 
 
+def no_words() -> list[tuple[str, float]]:
+    """Returns the default of ``words``."""
+    return []
+
+
 class RuleMode(models.TextChoices):
     """Whether a rule looks at comments, and whether what it sees has an effect."""
 
@@ -120,6 +125,11 @@ class Screening(models.Model):
     told = models.CharField(max_length=500, blank=True)
     signals = models.JSONField(default=no_signals)
     score = models.FloatField(null=True, help_text="Learned; 1 is spam.")
+    words = models.JSONField(
+        default=no_words, help_text="The words that moved the score most, each with its weight."
+    )
+    seconds_to_write = models.FloatField(null=True, help_text="From the form to the comment.")
+    honeypot = models.BooleanField(default=False, help_text="A hidden field was filled in.")
 
     class Meta:
         constraints = [
@@ -146,6 +156,27 @@ class RuleHit(models.Model):
 
     def __str__(self) -> str:
         return self.rule_key
+
+
+class LearnedModel(models.Model):
+    """What was last learned from the decisions of a site's moderators; one row each site."""
+
+    site = models.OneToOneField(
+        Site, on_delete=models.CASCADE, related_name="learned_model", primary_key=True
+    )
+    version = models.PositiveIntegerField(help_text="Rises with each fit.")
+    data = models.BinaryField(help_text="As comments.rules.learning writes it: numbers alone.")
+    fitted_at = models.DateTimeField()
+    newest_row_id = models.BigIntegerField(help_text="Newest row of the record that was read.")
+    decisions = models.PositiveIntegerField(help_text="Decisions that it was fitted on.")
+    spam = models.PositiveIntegerField(help_text="Of them against the comment.")
+    precision = models.FloatField(help_text="That the threshold was chosen for, 0 to 1.")
+    threshold = models.FloatField(
+        null=True, help_text="Scores from here on are held; null while none gives the precision."
+    )
+
+    def __str__(self) -> str:
+        return f"model {self.version} of {self.site_id}"
 
 
 class TextSignature(models.Model):
@@ -330,7 +361,7 @@ class Outgoing(models.Model):
 
         WAITING = "waiting", "waiting"
         SENT = "sent", "sent"
-        CANCELLED = "cancelled", "cancelled by an undo"
+        CANCELLED = "cancelled", "cancelled"
         FAILED = "failed", "given up"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.sites.models import Site
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
 
@@ -36,6 +37,32 @@ class SiteSettings(models.Model):
 
     digest_name = models.CharField(
         max_length=120, blank=True, help_text="What the e-mail digest of the site is called."
+    )
+
+    rule_precision = models.FloatField(
+        default=0.9,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text=(
+            "A rule that rejects goes live when a simulation shows, with 95 % certainty, that "
+            "moderators agree with so large a share of its hits; 0.5 to 0.999."
+        ),
+    )
+    score_precision = models.FloatField(
+        default=0.95,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text=(
+            "Of the comments that the learned score holds, so large a share should be ones that "
+            "moderators refuse; 0.5 to 0.999."
+        ),
+    )
+    webhook_url = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Where decisions are told by POST; empty: nowhere.",
+    )
+    webhook_secret = models.CharField(
+        max_length=200, blank=True, help_text="Signs what is posted, so that you know it is ours."
     )
 
     class Meta:
