@@ -244,6 +244,19 @@ class ActionImpossible(Refusal):
     title = "This cannot be done to the comment as it is."
 
 
+class SimulationNeeded(Refusal):
+    """A rule that refuses comments by itself goes live only when it was tried on past comments.
+
+    The simulation is at most seven days old, and moderators had agreed with the rule as often as
+    the site asks: ``precision`` is that share and ``low`` what was shown, both 0 to 1. Or send
+    ``override`` with a ``note`` that says why; the record keeps both.
+    """
+
+    code = "simulation_needed"
+    status = 409
+    title = "Try this rule on past comments first."
+
+
 class LeaseLost(Refusal):
     """A colleague has this comment on the desk; your own lease, if there was one, has run out.
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from comments.api.inputs import StrictCharField, StrictIntegerField, StrictSerializer
 from comments.models import FlagReason, RepliesPolicy, Sanction
 from comments.rules.moderation import ACTIONS
+from comments.rules.ruling import LONGEST_KEY, LONGEST_TITLE, LONGEST_TOLD, ON_ERRORS
+from comments.rules.screening import EFFECTS, MODES
 
 MOST_ITEMS = 500
 LONGEST_TEXT = 2_000
@@ -87,6 +91,72 @@ class SanctionInput(ReasonsInput):
 
     kind = serializers.ChoiceField(choices=Sanction.Kind.values)
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class RuleFieldsInput(StrictSerializer):
+    """What a rule says; ``comments.rules.ruling`` checks what the fields mean."""
+
+    title = StrictCharField(max_length=LONGEST_TITLE)
+    kind = StrictCharField(max_length=24)
+    mode = serializers.ChoiceField(choices=list(MODES))
+    effect = serializers.ChoiceField(choices=list(EFFECTS))
+    on_error = serializers.ChoiceField(choices=list(ON_ERRORS))
+    params = serializers.DictField(help_text="As the kind asks for them.")
+    told = StrictCharField(allow_blank=True, max_length=LONGEST_TOLD)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Returns the fields without characters that no database holds."""
+        return {name: _storable_value(value) for name, value in attrs.items()}
+
+
+class OverrideInput(StrictSerializer):
+    """Going live without a simulation that speaks for it."""
+
+    override = serializers.BooleanField(required=False, default=False)
+    note = StrictCharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=LONGEST_TEXT,
+        help_text="For the record; needed with `override`.",
+    )
+
+
+class NewRuleInput(RuleFieldsInput, OverrideInput):
+    """A new rule."""
+
+    key = StrictCharField(max_length=LONGEST_KEY)
+    mode = serializers.ChoiceField(choices=list(MODES), default="off")
+    effect = serializers.ChoiceField(choices=list(EFFECTS), default="hold")
+    on_error = serializers.ChoiceField(choices=list(ON_ERRORS), default="pass")
+    params = serializers.DictField(default=dict, help_text="As the kind asks for them.")
+    told = StrictCharField(allow_blank=True, default="", max_length=LONGEST_TOLD)
+
+
+class RuleChangeInput(RuleFieldsInput, OverrideInput):
+    """Some fields of a rule, and the version that was seen."""
+
+    version = StrictIntegerField(min_value=1, max_value=2**31 - 1)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Returns the fields, of which only the version is needed."""
+        fields = super().get_fields()
+        for name, field in fields.items():
+            field.required = name == "version"
+        return fields
+
+
+def _storable_value(value: Any) -> Any:
+    """Returns a plain value whose texts any database holds."""
+    match value:
+        case str():
+            return storable(value)
+        case list():
+            return [_storable_value(one) for one in value]
+        case dict():
+            return {storable(str(name)): _storable_value(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 def storable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from comments.api import flags, moderation, reading, viewer, writing
+from comments.api import flags, moderation, reading, rules, viewer, writing
 from comments.api.schema import Docs, Schema
 
 
@@ -64,6 +64,13 @@ urlpatterns = [
         "moderation/participants/<number:participant_id>/sanctions/",
         moderation.Sanctions.as_view(),
         name="desk-sanctions",
+    ),
+    path("moderation/rules/", rules.Rules.as_view(), name="desk-rules"),
+    path("moderation/rules/<number:rule_id>/", rules.Rule.as_view(), name="desk-rule"),
+    path(
+        "moderation/rules/<number:rule_id>/simulate/",
+        rules.RuleSimulation.as_view(),
+        name="desk-simulate",
     ),
     path("viewer/", viewer.Viewer.as_view(), name="viewer"),
     path("preview/", writing.Preview.as_view(), name="preview"),

@@ -33,13 +33,13 @@ def rules_for_thread(thread_id: int) -> list[Rule]:
     return [plain_rule(row) for row in rows.order_by("key")]
 
 
-def plain_rule(row: ScreeningRule) -> Rule:
-    """Returns a stored rule as the plain value that decides."""
+def plain_rule(row: ScreeningRule, *, mode: Mode | None = None) -> Rule:
+    """Returns a stored rule as the plain value that decides, in its own mode or in another one."""
     return Rule(
         key=row.key,
         kind=row.kind,
         version=row.version,
-        mode=cast(Mode, row.mode),
+        mode=mode or cast(Mode, row.mode),
         effect=cast(Effect, row.effect),
         on_error=cast(OnError, row.on_error),
         params=row.params,

@@ -16,6 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2s
+from html import unescape
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -230,6 +231,14 @@ _AFTER_HOST = re.compile(r"[/\\?#]")
 _PORT = re.compile(r":[0-9]*$")
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")
 _NOT_IN_HOSTS = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|\"'(){},;!*&=+~`$]")
+
+
+_HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
+
+
+def linked_addresses(html: str) -> tuple[str, ...]:
+    """Returns the addresses that a rendered comment links to, in their order."""
+    return tuple(unescape(href) for href in _HREF.findall(html))
 
 
 def domain_of(address: str) -> str:

@@ -10,6 +10,7 @@ from django.contrib.sites.models import Site
 from django.test import Client
 from django.utils import timezone
 
+from comments.actions.ruling import install_default_rules
 from comments.actions.signing_in import make_api_token
 from comments.models import Comment, Flag, LogRow, Moderator, QueueItem
 from tests.making import comment_token, make_moderator, make_thread, post, stored
@@ -40,6 +41,11 @@ class Desk:
             headers=self.headers,
         )
 
+    def patch(self, path: str, body: Any) -> Any:
+        return self.client.patch(
+            f"{DESK}/{path}", body, content_type="application/json", headers=self.headers
+        )
+
     def decide(self, action: str, *comments: Comment, **more: Any) -> Any:
         items = [{"id": comment.pk, "version": comment.version} for comment in comments]
         return self.post("decisions/", {"items": items, "action": action, **more})
@@ -64,6 +70,10 @@ ADDRESSES = [
     ("get", "comments/{comment}/explanation/"),
     ("get", "log/"),
     ("post", "participants/{participant}/sanctions/"),
+    ("get", "rules/"),
+    ("post", "rules/"),
+    ("patch", "rules/{rule}/"),
+    ("post", "rules/{rule}/simulate/"),
 ]
 
 
@@ -71,8 +81,14 @@ ADDRESSES = [
 def test_nobody_else_learns_anything(mira: Desk, method: str, path: str) -> None:
     submitted = post(make_thread())
     row = mira.decide("approve", submitted.comment).json()["items"][0]["decision"]
-    there = path.format(row=row, comment=submitted.comment.pk, participant=submitted.participant.pk)
-    not_there = path.format(row=10**9, comment=10**9, participant=10**9)
+    (rule, *_) = install_default_rules(site_id=1, now=timezone.now())
+    there = path.format(
+        row=row,
+        comment=submitted.comment.pk,
+        participant=submitted.participant.pk,
+        rule=rule.pk,
+    )
+    not_there = path.format(row=10**9, comment=10**9, participant=10**9, rule=10**9)
     reader = User.objects.create_user("reader")
     token = make_api_token(
         site_id=1, user=reader, label="x", scopes=["moderate", "read"], now=timezone.now()
