@@ -55,11 +55,14 @@ def _key(name: str, who: str, window: int, limit: Limit) -> str:
 
 def address_of(request: HttpRequest) -> str:
     """Returns the group of addresses that a request counts for."""
+    return address_group(whole_address_of(request))
+
+
+def whole_address_of(request: HttpRequest) -> str:
+    """Returns the address that a request came from, for rules about ranges; kept nowhere."""
     forwarded = request.headers.get("X-Forwarded-For", "")
-    return address_group(
-        client_address(
-            remote_address=request.META.get("REMOTE_ADDR", ""),
-            forwarded_for=[part for part in forwarded.split(",") if part.strip()],
-            trusted_proxies=options().trusted_proxies,
-        )
+    return client_address(
+        remote_address=request.META.get("REMOTE_ADDR", ""),
+        forwarded_for=[part for part in forwarded.split(",") if part.strip()],
+        trusted_proxies=options().trusted_proxies,
     )

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from comments.actions.answering import AnswerKnown, keep_answer
 from comments.actions.answering import Request as KeyedRequest
 from comments.actions.changing import Editor, comment_for, delete_comment, edit_comment
-from comments.actions.limiting import address_of
+from comments.actions.limiting import address_of, whole_address_of
 from comments.actions.linking import render_known, what_is_known
 from comments.actions.people import GuestName, Writer, token_of
 from comments.actions.posting import Submitted, submit_comment
@@ -68,10 +68,15 @@ class ThreadComments(ApiView):
         # given the answer, and the token, of another who chose the same key and body.
         label = caller.label if caller.is_known else f"guest:{origin}"
         keyed = _keyed(request, site_id=self.site.pk, caller=label)
+        writer = replace(
+            _writer(caller.as_writer(), values.get("author")),
+            origin=origin,
+            address=whole_address_of(request._request),
+        )
         try:
             submitted = submit_comment(
                 thread_id=head.id,
-                writer=replace(_writer(caller.as_writer(), values.get("author")), origin=origin),
+                writer=writer,
                 source=values["source"],
                 format=values["format"],
                 reply_to_number=values["parent"],

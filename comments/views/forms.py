@@ -7,9 +7,11 @@ whose refusals are put beside the fields by ``add_refusal``.
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.core.signing import BadSignature, Signer
 
 from comments.actions.people import LONGEST_NAME
 from comments.conf import options
@@ -20,6 +22,11 @@ LONGEST_KEY = 64
 LONGEST_ADDRESS = 254
 LONGEST_URL = 500
 MOST_DIGITS = 18
+LONGEST_BAIT = 200
+LONGEST_SECONDS_TO_WRITE = 24 * 60 * 60
+"""An older form says nothing about its writer."""
+_OPENED = Signer(salt="comments.form.opened")
+"""Not Django's TimestampSigner, which reads the clock itself and knows whole seconds only."""
 
 _FIELDS = {
     "#/source": "source",
@@ -139,6 +146,8 @@ class CommentForm(TextForm):
         self.reply_to = reply_to
         self.reply_is_lost = False
         """The comment to be answered cannot be, so this one would stand for itself."""
+        self.opened = "" if data is None else _if_ours(str(data.get("opened", "")))
+        """When the form was first shown, in milliseconds, signed; ``""`` where nobody knows."""
         self.kept_email = participant.email if participant else ""
         if has_account:
             for field in ("name", "email", "url"):
@@ -159,6 +168,28 @@ class CommentForm(TextForm):
         """Returns the random key of this form: whatever is sent with it is sent once."""
         given = str(self.data.get("key", ""))
         return given if is_key(given) else new_key()
+
+    def show_first_at(self, now: datetime) -> None:
+        """Notes the time of the first showing; a form that was sent keeps the one it came with."""
+        if not self.is_bound:
+            self.opened = _OPENED.sign(str(round(now.timestamp() * 1000)))
+
+    def seconds_to_write(self, *, now: datetime) -> float | None:
+        """Returns how long ago the form was first shown; ``None`` if unknown, or over a day ago."""
+        if not self.opened:
+            return None
+        seconds = now.timestamp() - int(_OPENED.unsign(self.opened)) / 1000
+        # Two servers' clocks differ a little: no time is less than none.
+        return max(0.0, seconds) if seconds <= LONGEST_SECONDS_TO_WRITE else None
+
+    @property
+    def honeypot(self) -> str:
+        """Returns what came in ``subject``, which no person sees.
+
+        Programs know such a field from other forms; browsers and password managers have nothing
+        to fill into it, as they have for names, addresses, companies and websites.
+        """
+        return str(self.data.get("subject", ""))[:LONGEST_BAIT]
 
     def clean_url(self) -> str:
         """Returns the website's address if it is one of the web.
@@ -183,6 +214,15 @@ class EditForm(TextForm):
         super().__init__(data, auto_id="edit-%s", **kwargs)
         self.comment_id = comment_id
         self.version = version
+
+
+def _if_ours(opened: str) -> str:
+    """Returns the time of a form's first showing as it came, or ``""`` if we did not sign it."""
+    try:
+        _OPENED.unsign(opened)
+    except BadSignature:
+        return ""
+    return opened
 
 
 def new_key() -> str:

@@ -166,6 +166,8 @@ class ThreadPage(View):
 
     def _answer(self, showing: Showing) -> HttpResponse:
         thread = thread_view(self.asked, showing)
+        if showing.form is not None:
+            showing.form.show_first_at(self.asked.now)
         context = {"thread": thread, **self.page_context()}
         answer = render(self.request, self.template_name, context, status=showing.status)
         if showing.retry_after_seconds:
@@ -287,7 +289,12 @@ class ThreadPage(View):
         return answer
 
     def _submit(self, form: CommentForm) -> Submitted:
-        values, writer = form.cleaned_data, self.viewer.writer
+        values, now = form.cleaned_data, self.asked.now
+        writer = replace(
+            self.viewer.writer_from(self.request),
+            honeypot=form.honeypot,
+            seconds_to_write=form.seconds_to_write(now=now),
+        )
         if not self.viewer.has_account:
             guest = GuestName(
                 name=values["name"], email=values["email"] or form.kept_email, url=values["url"]
@@ -299,7 +306,7 @@ class ThreadPage(View):
             source=values["source"],
             format=values["format"] or Format.PLAIN,
             reply_to_number=form.reply_to,
-            now=self.asked.now,
+            now=now,
             request=keyed(self.request, site_id=site_of(self.request).pk),
         )
 

@@ -10,7 +10,7 @@ from django.contrib.sites.models import Site
 from django.http import HttpRequest, HttpResponse
 
 from comments.actions.changing import Editor
-from comments.actions.limiting import address_of, spend
+from comments.actions.limiting import address_of, spend, whole_address_of
 from comments.actions.people import Writer, display_name, participant_of_token, token_of
 from comments.models import Participant
 from comments.queries.permissions import is_moderator
@@ -60,10 +60,17 @@ class Viewer:
             user_id=self.user.pk if self.user is not None else None,
         )
 
-    @property
-    def writer(self) -> Writer:
-        """Returns the viewer as the writer of a comment; a guest's name comes in beside."""
-        return Writer(participant=self.participant, user=self.user, is_moderator=self.is_moderator)
+    def writer_from(self, request: HttpRequest) -> Writer:
+        """Returns the viewer as the writer of a comment that a request brings.
+
+        A guest's name, and what the form knows of its own filling in, come in beside.
+        """
+        return Writer(
+            participant=self.participant,
+            user=self.user,
+            is_moderator=self.is_moderator,
+            address=whole_address_of(request),
+        )
 
     def spend(self, limit: str, request: HttpRequest) -> None:
         """Counts a request against the limits of its address and of the viewer, as the API does.

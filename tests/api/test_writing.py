@@ -9,7 +9,7 @@ from django.test import Client
 
 from comments.actions.erasing import erase_comment
 from comments.actions.threads import change_thread
-from comments.models import Comment, IdempotentAnswer, Participant, ThreadState, Vote
+from comments.models import Comment, IdempotentAnswer, Participant, ScreeningRule, ThreadState, Vote
 from tests.making import comment_token, fresh, later, make_moderator, make_thread, post
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +64,32 @@ def test_held_comment_is_answered_202_with_the_reason_and_seen_by_its_author_alo
     assert own.json()["html"] == body["html"]
     assert own.json()["held"]["reason"] == "premoderation"
     assert client.get("/api/v1/threads/a-thread/comments/").json()["items"] == []
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_rule_about_addresses_sees_the_whole_address_behind_trusted_proxies(
+    client: Client, settings: Any, proxies: int
+) -> None:
+    thread = make_thread()
+    ScreeningRule.objects.create(
+        site_id=1,
+        key="ranges",
+        title="Ranges",
+        kind="addresses",
+        mode="live",
+        effect="hold",
+        params={"ranges": ["2001:db8:7::/64", "198.51.100.0/24"]},
+        changed_at=thread.opened_at,
+    )
+    settings.REJOINDER = {**settings.REJOINDER, "TRUSTED_PROXIES": proxies}
+    for said, listed in {
+        "2001:db8:7::99": True,
+        "203.0.113.5, 198.51.100.77": True,
+        "198.51.100.77, 203.0.113.5": False,
+    }.items():
+        author = {"name": f"From {said[:20]}"}
+        answer = send(client, {"source": said, "author": author}, x_forwarded_for=said)
+        assert answer.status_code == (202 if listed and proxies else 201)
 
 
 def test_reply_by_token_is_by_the_same_participant_and_needs_no_author(client: Client) -> None:

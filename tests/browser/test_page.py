@@ -21,7 +21,7 @@ from blog.models import Post
 from blog.publishing import save_post
 from blog.seed import decode_document, parse_document
 from comments.actions.generating import generate_thread
-from comments.models import RepliesPolicy, Thread, ThreadState
+from comments.models import RepliesPolicy, ScreeningRule, Thread, ThreadState
 from tests.conftest import ROOT
 from tests.making import NOW, decide, later, post
 
@@ -245,6 +245,36 @@ def test_the_page_can_be_used_from_the_keyboard(
         assert outline == "solid"
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Reply to #1")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_field_for_programs_is_not_seen_and_not_reached_by_tab(
+    customers_post: None, live_server: LiveServer, chromium: str, window: dict[str, int]
+) -> None:
+    ScreeningRule.objects.create(
+        site_id=1, key="bait", title="Bait", kind="honeypot", mode="live", changed_at=NOW
+    )
+    with opener(chromium, live_server) as open_:
+        page = open_(PAGE, viewport=window)
+        field = page.locator("input[name=subject]")
+        expect(field).to_have_count(1)
+        assert page.get_by_role("textbox", name="Leave this empty").count() == 0
+        form = page.locator("#reply form").first
+        before = form.screenshot()
+        field.evaluate("field => { field.parentElement.style.display = 'none'; }")
+        assert form.screenshot() == before
+        field.evaluate("field => { field.parentElement.style.display = ''; }")
+
+        page.get_by_role("textbox", name="Name").focus()
+        reached = ["name"]
+        while reached[-1] != "do":
+            page.keyboard.press("Tab")
+            reached.append(str(page.evaluate("document.activeElement.name")))
+        assert reached == ["name", "email", "url", "source", "format", "do"]
+        for name, text in {"Name": "Ana", "Comment": "A text of mine."}.items():
+            page.get_by_role("textbox", name=name).fill(text)
+        page.get_by_role("button", name="Post").click()
+        expect(page.locator("#comment-10")).to_contain_text("A text of mine.")
 
 
 def test_reloading_and_going_back_to_post_again_make_one_comment(
