@@ -8,13 +8,17 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from comments.models import QueueItem
+from comments.queries.queue import Filters, filtered
 
 LEASE_SECONDS = 180
 MOST_LEASED = 50
+EVERYTHING = Filters()
 
 
 @transaction.atomic(durable=True)
-def lease_next(*, site_id: int, user_id: int, count: int, now: datetime) -> list[int]:
+def lease_next(
+    *, site_id: int, user_id: int, count: int, now: datetime, filters: Filters = EVERYTHING
+) -> list[int]:
     """Hands the most urgent comments that are on nobody's desk to a moderator, for 3 minutes.
 
     What he has on his desk already comes first and is renewed; two who ask at once get different
@@ -22,21 +26,26 @@ def lease_next(*, site_id: int, user_id: int, count: int, now: datetime) -> list
 
     Args:
         count: how many he wants on his desk, at most ``MOST_LEASED``.
+        filters: which comments he asks for. Others that he has on his desk stay there, and count
+            only towards ``MOST_LEASED``.
 
     Returns:
-        Ids of the comments, most urgent first.
+        Ids of the comments asked for that he has now, most urgent first.
     """
-    count = min(count, MOST_LEASED)
     order = ("-urgency", "entered_at", "comment")
-    queue = QueueItem.objects.filter(site_id=site_id).order_by(*order)
-    own = queue.filter(leased_by=user_id, leased_until__gt=now)
+    own = QueueItem.objects.filter(site_id=site_id, leased_by=user_id, leased_until__gt=now)
+    queue = filtered(site_id=site_id, filters=filters).order_by(*order)
     free = queue.filter(Q(leased_until=None) | Q(leased_until__lte=now))
     if connection.features.has_select_for_update_skip_locked:
-        own, free = own.select_for_update(), free.select_for_update(skip_locked=True)
-    taken = list(own.values_list("pk", flat=True)[:count])
-    taken += free.values_list("pk", flat=True)[: count - len(taken)]
-    _hold(taken, user_id=user_id, now=now)
-    return taken
+        # Of the queue alone: a filter joins the thread, whose row is the lock of all writing.
+        own = own.select_for_update()
+        free = free.select_for_update(of=("self",), skip_locked=True)
+    mine = list(own.values_list("pk", flat=True)[:MOST_LEASED])
+    wanted = list(queue.filter(pk__in=mine).values_list("pk", flat=True)[:count])
+    room = min(count - len(wanted), MOST_LEASED - len(mine))
+    wanted += [item.pk for item in free[: max(0, room)]]
+    _hold([*mine, *wanted], user_id=user_id, now=now)
+    return wanted
 
 
 @transaction.atomic(durable=True)

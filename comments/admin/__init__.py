@@ -1,5 +1,5 @@
 """The admin: what is stored can be searched and read; what the product decides is not edited."""
 
-from comments.admin import people, sites, threads
+from comments.admin import moderation, people, sites, threads
 
-__all__ = ["people", "sites", "threads"]
+__all__ = ["moderation", "people", "sites", "threads"]

@@ -6,7 +6,9 @@ and puts the answer, the markup of one comment, in place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -42,11 +44,13 @@ from comments.queries.queue import (
 )
 from comments.rules.moderation import Action
 from comments.rules.reasons import BY_CODE, public_reason
+from comments.rules.screening import Rule
 
 NEXT = 10
 ACTIONS = ("approve", "reject", "spam", "hold")
 NOTHING = "nothing"
 """What Enter in a field of the form sends: browsers press the first button then."""
+NOTHING_DECIDED = "Enter alone decides nothing; press a button."
 LONGEST_WORDS = 500
 MOST_RENEWED = 100
 REASONS_OF_QUEUE = (
@@ -55,6 +59,7 @@ REASONS_OF_QUEUE = (
     ("moderator", "held by a moderator"),
     ("rendering_failed", "could not be laid out"),
     ("contradiction", "rules disagree"),
+    ("sanctions", "everything by its author waits"),
     ("audit", "drawn by lot"),
 )
 
@@ -73,11 +78,7 @@ def queue_view(
     Args:
         first: a comment that is shown before all others, for what there is to say about it.
     """
-    filters = Filters(
-        why=asked.get("why", ""),
-        reason=asked.get("reason", "")[:64],
-        thread_key=asked.get("thread", "").strip()[:200],
-    )
+    filters = filters_in(asked)
     own = asked.get("desk") == "mine"
     if own:
         leased = QueueItem.objects.filter(
@@ -111,12 +112,36 @@ def queue_view(
         filtered=filters != Filters(),
         whys=QueueItem.Why.choices,
         reasons_of_queue=[*REASONS_OF_QUEUE, *((rule.key, title) for rule, title in rules)],
+        next_of=_said(filters, rules) if own else "",
         next=following,
         back=asked.urlencode(),
         later=bool(asked.get("cursor")),
         reason_choices=reason_choices(),
         last=_last(desk),
     )
+
+
+def filters_in(asked: QueryDict) -> Filters:
+    """Returns which comments an address of the queue asks for."""
+    return Filters(
+        why=asked.get("why", ""),
+        reason=asked.get("reason", "")[:64],
+        thread_key=asked.get("thread", "").strip()[:200],
+    )
+
+
+def _said(filters: Filters, rules: Sequence[tuple[Rule, str]]) -> str:
+    """Returns filters in words; ``""`` if they ask for all."""
+    titles = {**dict(REASONS_OF_QUEUE), **{rule.key: title for rule, title in rules}}
+    whys: dict[str, str] = dict(QueueItem.Why.choices)
+    parts = []
+    if filters.why:
+        parts.append(whys.get(filters.why, filters.why))
+    if filters.reason:
+        parts.append(f"“{titles.get(filters.reason, filters.reason)}”")
+    if filters.thread_key:
+        parts.append(f"in the thread “{filters.thread_key}”")
+    return ", ".join(parts)
 
 
 def _page(desk: Desk, filters: Filters, cursor: str | None) -> QueuePage:
@@ -161,7 +186,7 @@ def decide_one(desk: Desk) -> HttpResponse:
     comment_id, version = number_in(given.get("comment")), number_in(given.get("version"))
     action = given.get("action", "")
     if action == NOTHING:
-        messages.info(desk.request, "Enter alone decides nothing; press a button.")
+        messages.info(desk.request, NOTHING_DECIDED)
         return HttpResponseRedirect(_back(desk))
     if comment_id is None or version is None or action not in ACTIONS:
         return HttpResponse("A comment, its version and an action are needed.", status=400)
@@ -184,7 +209,6 @@ def _decided(desk: Desk, comment_id: int, version: int, action: Action, given: Q
     if action == "hold" and unchanged.exists():
         release_leases(site_id=desk.site_id, user_id=desk.user.pk, comment_ids=[comment_id])
         return "Left waiting."
-    policy = given.get("replies", "")
     decided, _ = decide(
         comment_id=comment_id,
         version=version,
@@ -193,11 +217,7 @@ def _decided(desk: Desk, comment_id: int, version: int, action: Action, given: Q
         now=desk.now,
         site_id=desk.site_id,
         reasons=reasons_in(given, action=action),
-        replies_policy=(
-            RepliesPolicy(policy)
-            if action != "approve" and policy in RepliesPolicy.values
-            else None
-        ),
+        replies_policy=policy_in(given, action=action),
     )
     return f"{DONE[action].capitalize()}: the comment by {decided.author_name or 'unknown'}."
 
@@ -213,6 +233,12 @@ def reasons_in(given: QueryDict, *, action: str) -> Reasons:
         public=public_reason(code, written=given.get("public_reason", "")[:LONGEST_WORDS]),
         note=given.get("note", "").strip()[:LONGEST_WORDS],
     )
+
+
+def policy_in(given: QueryDict, *, action: str) -> RepliesPolicy | None:
+    """Returns what a form makes of the replies; ``None`` leaves what is stored."""
+    policy = given.get("replies", "")
+    return RepliesPolicy(policy) if action != "approve" and policy in RepliesPolicy.values else None
 
 
 @desk_view("decide", "POST")
@@ -277,7 +303,7 @@ def _done(desk: Desk, comment_id: int, said: str) -> HttpResponse:
     if card is None:
         raise Http404
     card.said = said
-    return _fragment(desk, card)
+    return fragment(desk, card)
 
 
 def _refused(desk: Desk, comment_id: int, refusal: Refusal, *, action: str) -> HttpResponse:
@@ -287,12 +313,13 @@ def _refused(desk: Desk, comment_id: int, refusal: Refusal, *, action: str) -> H
         raise Http404
     card.refusal, card.refused_action = refusal, action
     if desk.wants_fragment:
-        return _fragment(desk, card, status=refusal.status)
+        return fragment(desk, card, status=refusal.status)
     asked = QueryDict(desk.request.POST.get("back", "")[:1000])
     return queue_view(desk, asked, first=card, status=refusal.status)
 
 
-def _fragment(desk: Desk, card: Card, *, status: int = 200) -> HttpResponse:
+def fragment(desk: Desk, card: Card, *, status: int = 200) -> HttpResponse:
+    """Returns the markup of one comment, which the page's script puts in place."""
     context = {
         "desk": desk,
         "now": desk.now,
@@ -305,17 +332,28 @@ def _fragment(desk: Desk, card: Card, *, status: int = 200) -> HttpResponse:
     answer = render(desk.request, template, context, status=status)
     if card.refusal is not None:
         answer["X-Desk-Refused"] = card.refusal.code
+    elif card.limits is not None and card.limits.error:
+        answer["X-Desk-Refused"] = "sanction"
     return answer
 
 
 @desk_view("decide", "POST")
 def next_ten(desk: Desk) -> HttpResponse:
-    """Puts the next ten comments on the moderator's desk."""
-    taken = lease_next(site_id=desk.site_id, user_id=desk.user.pk, count=NEXT, now=desk.now)
+    """Puts the next ten comments on the moderator's desk, of those that the list's filters choose.
+
+    The filters go along, so that the next press takes the next ten of the same.
+    """
+    filters = filters_in(QueryDict(desk.request.POST.get("back", "")[:1000]))
+    taken = lease_next(
+        site_id=desk.site_id, user_id=desk.user.pk, count=NEXT, now=desk.now, filters=filters
+    )
     if not taken:
-        messages.info(desk.request, "Nothing waits that is not on a colleague’s desk.")
+        what = "Nothing like that" if filters != Filters() else "Nothing"
+        messages.info(desk.request, f"{what} waits that is not on a colleague’s desk.")
         return HttpResponseRedirect(back_to_queue(desk))
-    return HttpResponseRedirect(f"{reverse('desk:queue')}?desk=mine")
+    chosen = {"why": filters.why, "reason": filters.reason, "thread": filters.thread_key}
+    asked = {"desk": "mine", **{name: value for name, value in chosen.items() if value}}
+    return HttpResponseRedirect(f"{reverse('desk:queue')}?{urlencode(asked)}")
 
 
 @desk_view("decide", "POST")

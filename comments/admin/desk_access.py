@@ -47,6 +47,11 @@ class Desk:
         return "decide" in self.roles
 
     @property
+    def may_sanction(self) -> bool:
+        """Returns whether he may limit what people do, and look at private addresses."""
+        return "sanction" in self.roles
+
+    @property
     def actor(self) -> Actor:
         """Returns the moderator as the record names him."""
         return Actor(ActorKind.MODERATOR, self.user.pk)

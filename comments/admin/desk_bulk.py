@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.http import HttpResponse
 
 from comments.actions.moderating import Item, Result, decide_about
-from comments.admin.desk import ACTIONS, reasons_in
+from comments.admin.desk import ACTIONS, policy_in, reasons_in
 from comments.admin.desk_access import Desk, back_to_queue, desk_view, number_in
 from comments.admin.desk_cards import DONE, in_words, reason_choices
 from comments.models import Comment
@@ -50,6 +50,7 @@ def bulk(desk: Desk) -> HttpResponse:
     what = "1 comment" if len(lines) == 1 else f"{len(lines)} comments"
     if not given.get("confirmed"):
         title = f"{VERBS[action]} {what}?"
+        page["has_replies"] = action != "approve" and any(line.comment.number for line in lines)
         return desk.page("bulk.html", title=title, lines=lines, what=what, **page)
     return _decide(desk, lines, cast(Action, action), page)
 
@@ -63,6 +64,7 @@ def _decide(desk: Desk, lines: list[Line], action: Action, page: dict[str, Any])
         now=desk.now,
         site_id=desk.site_id,
         reasons=reasons_in(desk.request.POST, action=action),
+        replies_policy=policy_in(desk.request.POST, action=action),
     )
     lines = []
     for result in results:

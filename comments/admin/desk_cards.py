@@ -13,9 +13,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from comments.admin.desk_access import Desk
+from comments.admin.desk_limits import Limits, limits_of
 from comments.errors import AlreadyDecided, LeaseLost, Refusal, StaleVersion
 from comments.models import Comment, LogRow, Screening, ScreeningRule
 from comments.queries.logbook import last_change, log_items
+from comments.queries.participants import sanctions_in_force
 from comments.queries.queue import Waiting, waiting_for
 from comments.queries.screening import plain_rule
 from comments.rules.differences import Piece, word_differences
@@ -38,6 +40,8 @@ STATES = {
     "rejected": "rejected",
     "spam": "spam",
 }
+WORDS_SHOWN = 6
+MINUS = "\N{MINUS SIGN}"
 HELD_BECAUSE = {
     "premoderation": "This page holds every comment.",
     "rendering_failed": "The text could not be laid out safely.",
@@ -45,6 +49,7 @@ HELD_BECAUSE = {
     "moderator": "A moderator held it.",
     "audit": "Drawn by lot.",
     "contradiction": "Two rules disagree about it.",
+    "sanctions": "Everything that its author writes waits.",
 }
 
 
@@ -71,6 +76,15 @@ class Explained:
     quiet: Sequence[SignalLine]
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was learned from moderators says of a text: 0 to 1, 1 is spam, and by which words."""
+
+    value: str
+    words: Sequence[tuple[str, str, bool]]
+    """Each with its weight, and whether it speaks for spam."""
+
+
 @dataclass(slots=True)
 class Card:
     """A comment on the desk; ``waiting`` is ``None`` if it does not wait (any more)."""
@@ -87,6 +101,9 @@ class Card:
     """What the status line says about what has just been done."""
     undo_row: int | None = None
     titles: dict[str, str] = field(default_factory=dict)
+    limits: Limits | None = None
+    """What its author may not do; ``None`` where nobody knows who wrote it."""
+    score: Score | None = None
 
     @property
     def blind(self) -> bool:
@@ -234,6 +251,21 @@ _WOULD = {
 }
 
 
+def score_of(screening: Screening) -> Score | None:
+    """Returns the learned score of a text with its strongest words, ``None`` if it has none."""
+    if screening.score is None:
+        return None
+    words = []
+    for stored in screening.words:
+        try:
+            word, weight = str(stored[0]), round(float(stored[1]), 1)
+        except (TypeError, ValueError, IndexError):
+            continue
+        if weight and word.strip():
+            words.append((word[:40], f"{weight:+.1f}".replace("-", MINUS), weight > 0))
+    return Score(f"{screening.score:.2f}", words[:WORDS_SHOWN])
+
+
 def rules_of(site_id: int) -> list[tuple[Rule, str]]:
     """Returns every rule of a site with its title; one query."""
     rows = ScreeningRule.objects.filter(site_id=site_id).order_by("title")
@@ -241,8 +273,12 @@ def rules_of(site_id: int) -> list[tuple[Rule, str]]:
 
 
 def cards(desk: Desk, found: Iterable[Waiting], rules: Sequence[tuple[Rule, str]]) -> list[Card]:
-    """Returns what waits as cards. No query."""
+    """Returns what waits as cards. One query: what limits the authors."""
     titles = {rule.key: title for rule, title in rules}
+    found = list(found)
+    limited = sanctions_in_force(
+        {one.comment.author_id for one in found if one.comment.author_id}, now=desk.now
+    )
     made = []
     for waiting in found:
         comment = waiting.comment
@@ -251,6 +287,10 @@ def cards(desk: Desk, found: Iterable[Waiting], rules: Sequence[tuple[Rule, str]
         card = Card(desk, comment, waiting, titles=titles)
         if waiting.screening is not None and not waiting.item.blind:
             card.explained = explained(waiting.screening, rules, text=comment.source)
+            card.score = score_of(waiting.screening)
+        if comment.author is not None:
+            in_force = limited.get(comment.author.pk, [])
+            card.limits = limits_of(comment.author, in_force, user_id=desk.user.pk)
         if waiting.earlier is not None:
             card.difference = word_differences(waiting.earlier.source, comment.source)
         made.append(card)
@@ -270,6 +310,9 @@ def card_of(desk: Desk, comment_id: int) -> Card | None:
     if comment is None:
         return None
     card = Card(desk, comment)
+    if comment.author is not None:
+        mine = sanctions_in_force([comment.author.pk], now=desk.now).get(comment.author.pk, [])
+        card.limits = limits_of(comment.author, mine, user_id=desk.user.pk)
     last = last_change(comment_id)
     if last is not None:
         card.last = in_words(log_items([last])[0], desk=desk)

@@ -73,7 +73,7 @@ class LogRow(models.Model):
 
     class Meta:
         verbose_name = "row of the record"
-        verbose_name_plural = "record"
+        verbose_name_plural = "rows of the record"
         constraints = [
             models.UniqueConstraint(
                 fields=["site_id", "thread_id", "position"], name="one_log_row_per_position"

@@ -375,6 +375,7 @@ class Outgoing(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "outgoing message"
         indexes = [
             models.Index(fields=["due_at"], condition=Q(state="waiting"), name="outgoing_due")
         ]

@@ -28,6 +28,20 @@ class Piece:
     change: Change
     text: str
 
+    @property
+    def space(self) -> str:
+        """Returns the space before the first word, which nobody changed who changed the word.
+
+        ``""`` for a piece of nothing but space: there it is the change.
+        """
+        words = self.text.lstrip()
+        return self.text[: len(self.text) - len(words)] if words else ""
+
+    @property
+    def words(self) -> str:
+        """Returns the text after ``space``: what is to be marked."""
+        return self.text[len(self.space) :]
+
 
 def word_differences(before: str, after: str) -> list[Piece]:
     """Returns both texts as one row of pieces; no two neighbours have the same ``change``.

@@ -11,10 +11,11 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core import serializers
 from django.core.management import call_command
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from blog.models import Post
-from comments.models import Comment
+from comments.models import Comment, LogRow, QueueItem, ScreeningRule
 
 
 def first_run() -> str:
@@ -33,7 +34,14 @@ def password_in(text: str) -> str:
 
 def everything_stored() -> str:
     """Returns all rows of posts, comments and accounts as JSON."""
-    rows = [*Post.objects.order_by("pk"), *Comment.objects.order_by("pk"), *User.objects.all()]
+    rows = [
+        *Post.objects.order_by("pk"),
+        *Comment.objects.order_by("pk"),
+        *ScreeningRule.objects.order_by("pk"),
+        *QueueItem.objects.order_by("pk"),
+        *LogRow.objects.order_by("pk"),
+        *User.objects.all(),
+    ]
     return str(serializers.serialize("json", rows))
 
 
@@ -46,8 +54,26 @@ def _static_files_elsewhere(settings: Settings, tmp_path: Path) -> None:
 def test_first_run_imports_the_post_with_its_nine_comments() -> None:
     first_run()
     post = Post.objects.get()
-    numbers = Comment.objects.filter(thread=post.thread).order_by("number")
-    assert list(numbers.values_list("number", flat=True)) == list(range(1, 10))
+    readable = Comment.objects.filter(thread=post.thread, visible=True).order_by("number")
+    assert list(readable.values_list("number", flat=True)) == list(range(1, 10))
+    assert post.thread.last_number == 9
+
+
+@pytest.mark.django_db
+def test_the_desk_has_samples_to_try_it_with_and_no_reader_sees_them(client: Client) -> None:
+    first_run()
+    waiting = QueueItem.objects.select_related("comment")
+    reasons = {item.comment.author_name: item.reason for item in waiting}
+    assert reasons == {
+        "Dora Sample": "links",
+        "Best Offers": "phrases",
+        "Maxim Sample": "hidden-field",
+        "Nina Sample": "phrases",
+    }
+    assert all("(A sample of the first run.)" in item.comment.source for item in waiting)
+    page = client.get(Post.objects.get().get_absolute_url()).content.decode()
+    assert 'id="comment-9"' in page
+    assert "Sample" not in page
 
 
 @pytest.mark.django_db

@@ -22,7 +22,18 @@ from comments.actions.flagging import Reader, flag_comment
 from comments.actions.logbook import Actor
 from comments.actions.moderating import Reasons
 from comments.actions.moderating import decide as decide_as
-from comments.models import ActorKind, Comment, FlagReason, LogRow, QueueItem, ScreeningRule
+from comments.actions.sanctioning import impose_sanction
+from comments.models import (
+    ActorKind,
+    Comment,
+    FlagReason,
+    LogRow,
+    Moderator,
+    Participant,
+    QueueItem,
+    Sanction,
+    ScreeningRule,
+)
 from tests.browser.test_page import ARGUMENTS, DESK, overflow
 from tests.making import author_of, make_moderator, make_thread, post
 
@@ -382,6 +393,89 @@ def test_every_key_has_a_button_or_a_field_with_a_name(
         assert len(ids) == len(set(ids))
 
 
+def test_an_author_is_limited_and_freed_by_keyboard_in_place(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    Moderator.objects.create(site_id=1, user=User.objects.get(username="ida"), sanction=True)
+    comments = held(2)
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_()
+        press = page.keyboard.press
+        status = page.get_by_role("status").filter(has_text=re.compile(".")).last
+        press("j")
+        one = card(page, comments[1])
+        expect(one).to_be_focused()
+        summary = one.locator("details.limit > summary")
+        while not summary.evaluate("summary => summary === document.activeElement"):
+            press("Tab")
+        press("Enter")
+        press("Tab")
+        expect(one.get_by_role("combobox", name="From now on")).to_be_focused()
+        page.keyboard.type("they may not write for")
+        press("Tab")
+        press("Tab")
+        expect(one.get_by_label("or until")).to_be_focused()
+        press("Enter")
+        expect(status).to_have_text("Enter alone decides nothing; press a button.")
+        told = one.get_by_role("textbox", name="What they are told")
+        told.focus()
+        page.keyboard.type("as i said")
+        one.get_by_role("button", name="Limit from now on").focus()
+        press("Enter")
+        alert = one.get_by_role("alert")
+        expect(alert).to_have_text("Nothing was limited. A mute ends some time.")
+        expect(told).to_have_value("as i said")
+        one.get_by_role("combobox", name="How long").focus()
+        page.keyboard.type("for a week")
+        one.get_by_role("button", name="Limit from now on").focus()
+        press("Enter")
+        expect(status).to_have_text("Limited: Guest 2.")
+        expect(one).to_contain_text("They were told: “as i said”")
+        expect(one).to_be_focused()
+        one.get_by_role("button", name="Lift: They may not write").focus()
+        press("Enter")
+        expect(status).to_have_text("No longer limited in this way: Guest 2.")
+        expect(one).not_to_contain_text("author limited")
+    assert states(comments) == ["held", "held"]
+    assert list(LogRow.objects.filter(kind="sanction").values_list("action", flat=True)) == [
+        "mute",
+        "lift",
+    ]
+
+
+def test_an_address_is_shown_once_without_javascript(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str
+) -> None:
+    Moderator.objects.create(site_id=1, user=User.objects.get(username="ida"), sanction=True)
+    comment = held(1)[0]
+    Participant.objects.update(email="guest@private.example")
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_(java_script_enabled=False)
+        card(page, comment).get_by_role("link", name="Guest 1", exact=True).click()
+        page.get_by_role("button", name="Show the private address").click()
+        expect(page.get_by_text("guest@private.example")).to_be_in_viewport()
+        page.goto(f"{live_server.url}{QUEUE}participants/{comment.author_id}/")
+        expect(page.get_by_text("guest@private.example")).to_have_count(0)
+    assert LogRow.objects.filter(kind="look").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_list_of_the_admin_is_cut_on_a_phone(
+    sessions: dict[str, str], live_server: LiveServer, chromium: str, scheme: str
+) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("chief", password="a-password-for-tests"))
+    sessions["chief"] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    full_desk()
+    with opener(chromium, live_server, sessions) as open_:
+        page = open_("/admin/", as_="chief", viewport=PHONE, color_scheme=scheme)
+        for name in ("comment", "logrow", "flag", "screeningrule", "participant", "thread"):
+            page.goto(f"{live_server.url}/admin/comments/{name}/")
+            cut = page.locator(".results").evaluate("box => box.scrollWidth - box.clientWidth")
+            assert cut == 0, name
+            assert overflow(page) == 0, name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 def test_the_pages_of_the_desk_fit(
@@ -391,13 +485,26 @@ def test_the_pages_of_the_desk_fit(
     scheme: str,
     window: dict[str, int],
 ) -> None:
-    full_desk()
+    Moderator.objects.create(site_id=1, user=User.objects.get(username="ida"), sanction=True)
+    loud = full_desk()[0]
+    who = f"{QUEUE}participants/{loud.author_id}/"
+    impose_sanction(
+        participant_id=loud.author_id or 0,
+        kind=Sanction.Kind.HOLD,
+        until=None,
+        actor=Actor(ActorKind.MODERATOR),
+        now=timezone.now(),
+        reasons=Reasons(public="unbreakable" * 20),
+    )
     with opener(chromium, live_server, sessions) as open_:
-        for address in ("/admin/", QUEUE, f"{QUEUE}decisions/?whose=all", f"{QUEUE}dashboard/"):
+        pages = ("decisions/?whose=all", "dashboard/")
+        for address in ("/admin/", QUEUE, who, *(f"{QUEUE}{page}" for page in pages)):
             page = open_(address, viewport=window, color_scheme=scheme)
             assert overflow(page) == 0, address
             page.context.close()
         page = open_(viewport=window, color_scheme=scheme)
+        card(page, loud).locator("details.limit > summary").click()
+        assert overflow(page) == 0
         page.keyboard.press("r")
         assert overflow(page) == 0
         page.keyboard.press("Escape")

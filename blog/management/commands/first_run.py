@@ -1,7 +1,8 @@
 """Makes a new installation ready to serve, and finds one that is ready in its order.
 
 Each step looks at what is there first, so that running it again changes no data: the post is
-imported while there is no post, the account is made while there is none of that name.
+imported, with rules and a few sample comments on the desk, while there is no post; the account is
+made while there is none of that name.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.utils import timezone
 
 from blog.env import ROOT
 from blog.models import Post
+from blog.samples import post_samples
+from comments.actions.ruling import install_default_rules
 
 DOCUMENT = ROOT / "fixtures" / "israpundit.txt"
 MODERATOR = "moderator"
@@ -38,10 +42,19 @@ class Command(BaseCommand):
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         self._name_site()
+        site_id = settings.SITE_ID or 1
         if not Post.objects.exists():
+            install_default_rules(site_id=site_id, now=timezone.now())
             call_command("import_document", str(DOCUMENT), stdout=self.stdout)
+            self._post_samples()
         self._make_moderator()
         self._collect_static()
+
+    def _post_samples(self) -> None:
+        """Puts a few comments on the desk, so that there is something to moderate."""
+        post = Post.objects.get()
+        found = post_samples(thread_id=post.thread_id, now=timezone.now())
+        self.stdout.write(f"Put {len(found)} sample comments on the moderation desk.")
 
     def _name_site(self) -> None:
         """Names the site that is served, while it has the name that Django gives a new one."""

@@ -1,4 +1,4 @@
-"""``manage.py simulate_rule``: what a rule would have hit, and what moderators had decided on it."""
+"""``manage.py simulate_rule``: what a rule would have hit, and what moderators had decided."""
 
 from __future__ import annotations
 
