@@ -23,6 +23,7 @@ from django.core.cache import cache
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from comments.queries.learning import forget_models
 from comments.queries.pages import page_store
 from comments.queries.sites import forget_profiles
 
@@ -103,6 +104,7 @@ def _no_cache_of_another_test() -> Iterator[None]:
     cache.clear()
     page_store().clear()
     forget_profiles()
+    forget_models()
     Site.objects.clear_cache()
 
 

@@ -42,6 +42,8 @@ class Editor:
     participant: Participant | None
     is_moderator: bool = False
     user_id: int | None = None
+    address: str = ""
+    """That the change came from, for rules about ranges; never stored."""
 
     def is_author_of(self, comment: Comment) -> bool:
         """Returns whether the editor wrote the comment."""
@@ -75,9 +77,14 @@ def edit_comment(
     )
     screened = screen_text(
         thread_id=before.thread_id,
-        writer=Writer(participant=before.author, is_moderator=editor.is_moderator),
+        writer=Writer(
+            participant=before.author,
+            is_moderator=editor.is_moderator,
+            address=editor.address if editor.is_author_of(before) else "",
+        ),
         source=cleaned,
         html=text.rendered.html,
+        reply_to=before.reply_to,
         now=now,
         comment=before,
     )

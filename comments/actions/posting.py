@@ -90,7 +90,12 @@ def submit_comment(
         reply_to=reply_to,
     )
     screened = screen_text(
-        thread_id=thread_id, writer=writer, html=text.rendered.html, source=cleaned, now=now
+        thread_id=thread_id,
+        writer=writer,
+        source=cleaned,
+        html=text.rendered.html,
+        reply_to=reply_to,
+        now=now,
     )
     submitted = _store(
         thread_id=thread_id,

@@ -7,11 +7,10 @@ stores the text.
 from __future__ import annotations
 
 import json
-import re
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s, sha256
-from html import unescape
 
 from django.conf import settings
 from django.core.cache import cache
@@ -32,6 +31,7 @@ from comments.models import (
     TextSignature,
     Thread,
 )
+from comments.queries.learning import Learned, learned_for_thread
 from comments.queries.screening import (
     author_facts,
     neighbours,
@@ -40,8 +40,11 @@ from comments.queries.screening import (
 )
 from comments.rules.moderation import Verdict
 from comments.rules.screening import Facts, Rule, Signal, combine, evaluate_all
-from comments.rules.screening_text import bands, signature
+from comments.rules.screening_text import bands, linked_addresses, signature
 
+SHOWN_FROM = 0.5
+"""Scores from which the strongest words are kept of a text that passes."""
+LONGEST_WORD = 40
 RECENT_KEPT = 50
 RECENT_SECONDS = 24 * 60 * 60
 HOLD_EVERYTHING = Rule(
@@ -55,7 +58,7 @@ HOLD_EVERYTHING = Rule(
 )
 """What a site has without being asked: who is limited to waiting waits."""
 
-_HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Screened:
     verdict: Verdict
     signature: tuple[int, ...] = ()
     score: float | None = None
+    words: tuple[tuple[str, float], ...] = ()
     recent_key: str = ""
     seconds_to_write: float | None = None
     honeypot: bool = False
@@ -78,12 +82,14 @@ def screen_text(
     source: str,
     html: str,
     now: datetime,
+    reply_to: Comment | None = None,
     comment: Comment | None = None,
 ) -> Screened:
     """Returns what the rules of the site see in a text. Writes nothing.
 
     Args:
         html: as the renderer made it; the links in it are those that readers would get.
+        reply_to: the comment that it answers.
         comment: whose new revision the text is; ``None`` for a new comment.
 
     Raises:
@@ -95,14 +101,21 @@ def screen_text(
     if sanction and all(rule.kind != "sanctions" for rule in rules):
         rules.append(HOLD_EVERYTHING)
     recent_key = _recent_key(participant, writer)
-    if not rules:
+    learned = learned_for_thread(thread_id)
+    if not rules and learned is None:
         return Screened((), Verdict("publish"), recent_key=recent_key)
     kinds = {rule.kind for rule in rules}
     said = writer.guest or participant
+    known = {
+        "text": source,
+        "author": said.name if said else "",
+        "parent_text": reply_to.source if reply_to else "",
+    }
+    score = _score(learned, known)
     own = signature(source) if "duplicates" in kinds else ()
     facts = Facts(
         text=source,
-        hrefs=tuple(unescape(href) for href in _HREF.findall(html)),
+        hrefs=linked_addresses(html),
         author=author_facts(
             participant,
             name=said.name if said else "",
@@ -113,6 +126,8 @@ def screen_text(
             sanction=sanction,
             now=now,
         ),
+        score=score,
+        score_threshold=learned.threshold if learned else None,
         address=writer.address,
         honeypot=writer.honeypot,
         seconds_to_write=writer.seconds_to_write,
@@ -130,11 +145,42 @@ def screen_text(
         signals=signals,
         verdict=verdict,
         signature=own,
-        score=facts.score,
+        score=score,
+        words=_strongest_words(learned, known)
+        if score is not None and _is_shown(score, verdict)
+        else (),
         recent_key=recent_key,
         seconds_to_write=writer.seconds_to_write,
         honeypot=bool(writer.honeypot.strip()),
     )
+
+
+def _score(learned: Learned | None, known: dict[str, str]) -> float | None:
+    """Returns the learned score of a text, 1 is spam; ``None`` if there is none."""
+    if learned is None or learned.model is None:
+        return None
+    try:
+        return learned.model.score(**known)
+    except Exception:
+        # A comment is never lost for what was learned; the rule says "no model".
+        logger.exception("A text could not be scored.")
+        return None
+
+
+def _strongest_words(
+    learned: Learned | None, known: dict[str, str]
+) -> tuple[tuple[str, float], ...]:
+    if learned is None or learned.model is None:
+        return ()
+    found = learned.model.strongest_words(
+        text=known["text"], author=known["author"], parent_text=known["parent_text"]
+    )
+    return tuple((word[:LONGEST_WORD], round(weight, 3)) for word, weight in found)
+
+
+def _is_shown(score: float, verdict: Verdict) -> bool:
+    """Returns whether a moderator may come to see the words: they cost as much as the score."""
+    return verdict.effect != "publish" or score >= SHOWN_FROM
 
 
 def check_sanctions(participant: Participant | None, *, now: datetime) -> str:
@@ -172,7 +218,7 @@ def store_verdict(
     Inside the transaction that stores the text, after the comment itself.
     """
     signals = [signal.as_json() for signal in screened.signals]
-    if signals:
+    if signals or screened.score is not None:
         Screening.objects.create(
             comment=comment,
             revision=comment.edits,
@@ -182,6 +228,7 @@ def store_verdict(
             told=verdict.explanation[:500],
             signals=signals,
             score=screened.score,
+            words=screened.words,
             seconds_to_write=screened.seconds_to_write,
             honeypot=screened.honeypot,
         )

@@ -10,11 +10,12 @@ from rest_framework.response import Response
 
 from comments.actions.ruling import change_rule, create_rule, simulate_rule
 from comments.api import documents_rules as docs
-from comments.api.base import private
+from comments.api.base import private, whole_number
 from comments.api.inputs import checked
 from comments.api.inputs_moderation import NewRuleInput, RuleChangeInput
 from comments.api.moderation import DeskView
 from comments.models import ScreeningRule
+from comments.queries.report import report
 from comments.queries.ruling import (
     ListedRule,
     fields_of,
@@ -83,6 +84,17 @@ class RuleSimulation(DeskView):
         actor = self.need("configure")
         simulation = simulate_rule(rule_id=rule_id, site_id=self.site.pk, actor=actor, now=self.now)
         return private(simulation_item(simulation))
+
+
+class Report(DeskView):
+    """How well rules and the learned score do."""
+
+    @extend_schema(**docs.REPORT)
+    def get(self, request: Request) -> Response:
+        """Answers with precision and recall, from comments that were drawn by lot."""
+        self.need("view")
+        days = whole_number(request, "days", default=30, least=1, most=366)
+        return private(report(site_id=self.site.pk, now=self.now, days=days))
 
 
 def _rule_json(rule: ScreeningRule) -> dict[str, Any]:

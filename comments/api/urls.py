@@ -72,6 +72,7 @@ urlpatterns = [
         rules.RuleSimulation.as_view(),
         name="desk-simulate",
     ),
+    path("moderation/report/", rules.Report.as_view(), name="desk-report"),
     path("viewer/", viewer.Viewer.as_view(), name="viewer"),
     path("preview/", writing.Preview.as_view(), name="preview"),
     path("counts/", reading.Counts.as_view(), name="counts"),

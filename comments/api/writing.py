@@ -231,7 +231,10 @@ class CommentById(ApiView):
         Raises:
             AuthRequired, NotFound, Forbidden: he may not change it, or not know that it exists.
         """
-        editor = self.caller.as_editor(site=self.site)
+        editor = replace(
+            self.caller.as_editor(site=self.site),
+            address=whole_address_of(self.request._request),
+        )
         comment = comment_for(comment_id, editor=editor)
         if comment.thread.site_id != self.site.pk:
             raise NotFound("There is no such comment.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -158,8 +159,11 @@ def _signal(rule: Rule, outcome: Outcome, found: Finding) -> Signal:
 
 
 def _stored(number: float | None) -> float | None:
-    """Returns the number if JSON can carry it: it has no infinity."""
-    return number if number is not None and isfinite(number) else None
+    """Returns the number as JSON can carry it: in double precision, without infinity."""
+    with suppress(OverflowError):
+        stored = None if number is None else float(number)
+        return stored if stored is not None and isfinite(stored) else None
+    return None
 
 
 # Combining

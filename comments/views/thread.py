@@ -30,6 +30,7 @@ from comments.actions.changing import (
     delete_comment,
     edit_comment,
 )
+from comments.actions.limiting import whole_address_of
 from comments.actions.linking import linked_text
 from comments.actions.people import GuestName, user_participant
 from comments.actions.posting import Submitted, submit_comment
@@ -353,7 +354,7 @@ class ThreadPage(View):
             self.viewer.spend("RATE_LIMIT_POST", self.request)
             submitted = edit_comment(
                 comment_id=comment.pk,
-                editor=self.viewer.editor,
+                editor=replace(self.viewer.editor, address=whole_address_of(self.request)),
                 source=form.cleaned_data["source"],
                 format=form.cleaned_data["format"] or None,
                 version=form.version,

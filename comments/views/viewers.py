@@ -69,6 +69,7 @@ class Viewer:
             participant=self.participant,
             user=self.user,
             is_moderator=self.is_moderator,
+            origin=address_of(request),
             address=whole_address_of(request),
         )
 

@@ -70,6 +70,7 @@ ADDRESSES = [
     ("get", "comments/{comment}/explanation/"),
     ("get", "log/"),
     ("post", "participants/{participant}/sanctions/"),
+    ("get", "report/"),
     ("get", "rules/"),
     ("post", "rules/"),
     ("patch", "rules/{rule}/"),
