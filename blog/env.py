@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -45,6 +48,15 @@ class Environment:
     max_depth: int
     deep_replies: str
     edit_window_seconds: int
+    email_host: str
+    """Empty: mails are files in ``outbox_dir``."""
+    email_port: int
+    email_user: str
+    email_password: str
+    email_tls: str
+    mail_from: str
+    outbox_dir: Path
+    webhook_private: bool
     time_zone: str
     language: str
     log_level: str
@@ -58,6 +70,9 @@ RATE_LIMIT_DEFAULTS = {
     "RATE_LIMIT_PREVIEW_ADDRESS": "60/1m",
 }
 """``count/window``; window is a number and s, m, h or d. An empty value lifts that one limit."""
+
+EMAIL_PORTS = {"off": 25, "starttls": 587, "ssl": 465}
+"""The usual port for each value of ``EMAIL_TLS`` (RFC 5321, 6409, 8314)."""
 
 
 def read_environment() -> Environment:
@@ -81,6 +96,12 @@ def read_environment() -> Environment:
         if limits_on
         else {}
     )
+    site_url = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+    site_name = env.str("SITE_NAME", default="Israpundit")
+    email_user = env.str("EMAIL_USER", default="")
+    email_tls = env.str("EMAIL_TLS", default="starttls" if email_user else "off").lower()
+    if email_tls not in EMAIL_PORTS:
+        raise ImproperlyConfigured("EMAIL_TLS must be starttls, ssl or off.")
     for name, value in rate_limits.items():
         try:
             read_limit(value)
@@ -93,8 +114,8 @@ def read_environment() -> Environment:
         debug=debug,
         allowed_hosts=env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]),
         site_id=int(site_id) if site_id else None,
-        site_url=env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/"),
-        site_name=env.str("SITE_NAME", default="Israpundit"),
+        site_url=site_url,
+        site_name=site_name,
         database=_database(env),
         cache=_cache(env),
         audit_share=env.float("AUDIT_SHARE", default=0.01),
@@ -108,6 +129,14 @@ def read_environment() -> Environment:
         max_depth=env.int("MAX_DEPTH", default=50),
         deep_replies=deep_replies,
         edit_window_seconds=env.int("EDIT_WINDOW_SECONDS", default=15 * 60),
+        email_host=env.str("EMAIL_HOST", default=""),
+        email_port=_port(env, "EMAIL_PORT", default=EMAIL_PORTS[email_tls]),
+        email_user=email_user,
+        email_password=env.str("EMAIL_PASSWORD", default=""),
+        email_tls=email_tls,
+        mail_from=_mail_from(env, site_name=site_name, site_url=site_url),
+        outbox_dir=Path(env.str("OUTBOX_DIR", default="") or ROOT / "outbox").absolute(),
+        webhook_private=env.bool("WEBHOOK_PRIVATE", default=False),
         time_zone=env.str("TIME_ZONE", default="UTC"),
         language=env.str("LANGUAGE_CODE", default="en"),
         log_level=env.str("LOG_LEVEL", default="INFO"),
@@ -157,6 +186,35 @@ def _database(env: environ.Env) -> dict[str, Any]:
             config["CONN_HEALTH_CHECKS"] = True
         return config
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
+
+
+def _port(env: environ.Env, name: str, *, default: int) -> int:
+    """Returns the TCP port that a variable names."""
+    text = env.str(name, default="") or str(default)
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004
+        raise ImproperlyConfigured(f"{name} must be a number from 1 to 65535.")
+    return int(text)
+
+
+def _mail_from(env: environ.Env, *, site_name: str, site_url: str) -> str:
+    """Returns ``MAIL_FROM``, by default an address at the host of ``SITE_URL``."""
+    given: str = env.str("MAIL_FROM", default="")
+    if not given:
+        host = urlsplit(site_url).hostname or ""
+        return formataddr((site_name, f"comments@{_mail_domain(host)}"))
+    local, at, domain = parseaddr(given)[1].rpartition("@")
+    if not (local and at and domain) or not given.isprintable():
+        raise ImproperlyConfigured("MAIL_FROM must be an address, or a name and <an address>.")
+    return given
+
+
+def _mail_domain(host: str) -> str:
+    """Returns the domain of an address at a host; an IP address is none."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host or "localhost"
+    return "localhost"
 
 
 def _cache(env: environ.Env) -> dict[str, Any]:

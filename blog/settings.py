@@ -73,6 +73,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if ENVIRONMENT.email_host
+    else "django.core.mail.backends.filebased.EmailBackend"
+)
+EMAIL_FILE_PATH = str(ENVIRONMENT.outbox_dir)
+EMAIL_HOST = ENVIRONMENT.email_host
+EMAIL_PORT = ENVIRONMENT.email_port
+EMAIL_HOST_USER = ENVIRONMENT.email_user
+EMAIL_HOST_PASSWORD = ENVIRONMENT.email_password
+EMAIL_USE_TLS = ENVIRONMENT.email_tls == "starttls"
+EMAIL_USE_SSL = ENVIRONMENT.email_tls == "ssl"
+EMAIL_TIMEOUT = 10  # seconds, for each answer of the server
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail_from
+# Whether webhooks may go to addresses that are not of the public internet.
+WEBHOOK_PRIVATE = ENVIRONMENT.webhook_private
+
 LANGUAGE_CODE = ENVIRONMENT.language
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_TZ = True

@@ -19,7 +19,7 @@ from comments.actions.moderating import (
     overtaken,
     sentence,
 )
-from comments.actions.outgoing import cancel_outgoing
+from comments.actions.outgoing import cancel_outgoing, plan_again
 from comments.actions.queueing import put_back
 from comments.errors import ActionImpossible, AlreadyDecided, NotFound, Refusal, StaleVersion
 from comments.models import Comment, LogKind, LogRow, RepliesPolicy
@@ -38,8 +38,8 @@ def undo_decision(
 ) -> tuple[Comment, LogRow]:
     """Restores exactly what was before a decision: status, replies, queue, flags and trust.
 
-    A number that the decision gave stays given. Mail that it caused and that has not left is
-    cancelled.
+    A number that the decision gave stays given. What it caused and has not left is cancelled; to
+    whom it has left, the undo is told in turn.
 
     Raises:
         NotFound: there is no such decision, or its comment was taken back.
@@ -99,7 +99,7 @@ def _undo(
     put_back(thread, comment, decided.evidence["place"])
     settle_flags(comment)
     settle_trust(comment, now=now)
-    cancel_outgoing(decided)
+    plan_again(thread, comment, row, kinds=cancel_outgoing(decided), now=now)
     return comment, row
 
 

@@ -48,6 +48,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--threads", type=int, default=THREADS, help=f"of each process (default {THREADS})"
         )
+        parser.add_argument(
+            "--no-work",
+            action="store_true",
+            help="without a process for background work beside it: `manage.py work` runs elsewhere",
+        )
         parser.add_argument("--first-run", action="store_true", help="see manage.py first_run")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +67,9 @@ class Command(BaseCommand):
             sys.exit(128 + signal.SIGINT)
         # Blocked until the server can hear it; a blocked signal stays so in what replaces us.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        command = [sys.executable, "-m", "blog.serving", "--interface", "wsgi"]
+        command = [sys.executable, "-m", "blog.serving"]
+        command += [] if options["no_work"] else ["--work"]
+        command += ["--interface", "wsgi"]
         command += ["--host", options["host"], "--port", str(options["port"])]
         command += ["--working-dir", str(ROOT), "--log-level", "warning"]
         command += ["--workers", str(options["workers"]), "--respawn-failed-workers"]

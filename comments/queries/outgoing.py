@@ -1,0 +1,73 @@
+"""What there is to know for sending messages: which are due, where to, and what has come since."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from time import monotonic
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.db.models import QuerySet
+
+from comments.conf import options
+from comments.models import Comment, Outgoing, SiteSettings
+from comments.queries.sites import KEEP_SECONDS
+
+
+def due(*, now: datetime, limit: int) -> QuerySet[Outgoing]:
+    """Returns the messages that may leave, the longest due first."""
+    waiting = Outgoing.objects.filter(state=Outgoing.State.WAITING, due_at__lte=now)
+    return waiting.order_by("due_at")[:limit]
+
+
+def newer_mail(outgoing: Outgoing) -> Outgoing | None:
+    """Returns the latest later mail about the same comment that has left or still may."""
+    found = Outgoing.objects.filter(
+        comment_id=outgoing.comment_id,
+        kind=outgoing.kind,
+        row_id__gt=outgoing.row_id,
+        state__in=[Outgoing.State.WAITING, Outgoing.State.SENT],
+    )
+    return found.order_by("-row_id").first()
+
+
+def webhook_of(site_id: int) -> tuple[str, str]:
+    """Returns the address and the secret of a site's webhook; empty where there is none."""
+    found = SiteSettings.objects.filter(site_id=site_id)
+    return found.values_list("webhook_url", "webhook_secret").first() or ("", "")
+
+
+def has_webhook(*, site_id: int) -> bool:
+    """Returns whether a site has a webhook; one query in ``KEEP_SECONDS`` for each process."""
+    return _has_webhook(site_id, int(monotonic() / KEEP_SECONDS))
+
+
+@lru_cache(maxsize=64)
+def _has_webhook(site_id: int, period: int) -> bool:
+    return bool(webhook_of(site_id)[0])
+
+
+def forget_webhooks() -> None:
+    """Forgets which sites have webhooks: the next decision asks anew."""
+    _has_webhook.cache_clear()
+
+
+def link_to(comment: Comment, *, site: Site) -> str:
+    """Returns the address of a comment that can be read, else that of its page.
+
+    Asked outside any request: where host names choose the site, its own one is in the address.
+    """
+    origin = options().site_url
+    if not getattr(settings, "SITE_ID", None):
+        origin = f"{urlsplit(origin).scheme}://{site.domain}"
+    page = comment.thread.url
+    is_ours = page.startswith("/")
+    page = f"{origin}{page}" if is_ours else page
+    if not comment.visible:
+        return page
+    # Our own pages find a comment on whichever page of a long thread it is.
+    join = "&" if "?" in page else "?"
+    asked = f"{join}comment={comment.number}" if is_ours else ""
+    return f"{page}{asked}#comment-{comment.number}"
