@@ -173,8 +173,8 @@ def test_an_edited_comment_shows_what_the_edit_changed(desk: Client) -> None:
         now=NOW,
     )
     page = desk.get(QUEUE).content.decode()
-    assert 'the <del><span class="hidden">[removed: </span>old<' in page
-    assert '</del> <ins><span class="hidden">[added: </span>new<' in page
+    assert 'the <del><span class="visually-hidden">[removed: </span>old<' in page
+    assert '</del> <ins><span class="visually-hidden">[added: </span>new<' in page
 
 
 def test_a_text_that_is_markup_stays_text(desk: Client) -> None:

@@ -4,127 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.sites.models import Site
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
-from comments.actions.changing import edit_comment
-from comments.actions.flagging import Reader, flag_comment
 from comments.actions.logbook import Actor
 from comments.actions.moderating import Reasons
-from comments.actions.moderating import decide as decide_as
 from comments.actions.sanctioning import impose_sanction
 from comments.models import (
     ActorKind,
-    Comment,
-    FlagReason,
     LogRow,
     Moderator,
     Participant,
     QueueItem,
     Sanction,
-    ScreeningRule,
 )
-from tests.browser.test_page import ARGUMENTS, DESK, overflow
-from tests.making import author_of, make_moderator, make_thread, post
+from tests.browser.desking import PHONE, QUEUE, card, full_desk, held, opener, reported, states
+from tests.browser.test_page import DESK, overflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-QUEUE = "/admin/moderation/"
-PHONE = {"width": 390, "height": 844}
-
-Opener = Callable[..., Page]
-
-
-@pytest.fixture
-def site(live_server: LiveServer) -> Site:
-    """Returns the site, which goes when the database is emptied between tests."""
-    found, _ = Site.objects.get_or_create(pk=1, defaults={"domain": "x", "name": "x"})
-    return found
-
-
-@pytest.fixture
-def sessions(site: Site) -> dict[str, str]:
-    """Returns the sessions of two moderators, by name."""
-    made = {}
-    for name in ("ida", "bo"):
-        client = Client()
-        client.force_login(make_moderator(name))
-        made[name] = client.cookies[settings.SESSION_COOKIE_NAME].value
-    return made
-
-
-@contextmanager
-def opener(path: str, server: LiveServer, sessions: dict[str, str]) -> Iterator[Opener]:
-    """Gives a function that opens an address as a moderator, in a profile of its own.
-
-    What a page complains about in its console or violates of its policy fails the test when it
-    ends. That a decision is refused is an answer of 409, which Chromium logs too: no complaint.
-    """
-    complaints: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
-    with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-
-        def open_(address: str = QUEUE, *, as_: str = "ida", **options: Any) -> Page:
-            context: BrowserContext = browser.new_context(**{"viewport": DESK, **options})
-            name = settings.SESSION_COOKIE_NAME
-            context.add_cookies([{"name": name, "value": sessions[as_], "url": server.url}])
-            page = context.new_page()
-            page.on("console", heard)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(f"{server.url}{address}")
-            return page
-
-        yield open_
-        browser.close()
-    assert complaints == []
-
-
-def held(count: int) -> list[Comment]:
-    thread = make_thread("held", premoderation=True, title="On bread")
-    return [
-        post(thread, f"Waiting text {n}.", name=f"Guest {n}", now=timezone.now()).comment
-        for n in range(1, count + 1)
-    ]
-
-
-def reported() -> Comment:
-    """Returns a comment that can be read, was answered, and waits because a reader reported it."""
-    thread = make_thread("open", title="On soup")
-    loud = post(thread, "Loud words about soup.", name="Eve").comment
-    reader = post(thread, "A calm answer.", name="Rea", to=1).participant
-    flag_comment(
-        comment_id=loud.pk,
-        reader=Reader(reader, "10.0.0.1"),
-        reason=FlagReason.ABUSE,
-        note="",
-        now=timezone.now(),
-    )
-    return loud
-
-
-def card(page: Page, comment: Comment) -> Any:
-    return page.locator(f"#comment-{comment.pk}")
-
-
-def states(comments: list[Comment]) -> list[str]:
-    """Returns the statuses as they are stored; asked for after the browser has gone."""
-    found = dict(Comment.objects.values_list("pk", "status"))
-    return [found[comment.pk] for comment in comments]
 
 
 def test_a_moderator_works_by_keyboard_alone(
@@ -515,58 +418,3 @@ def test_the_pages_of_the_desk_fit(
         page.get_by_role("button", name="Approve 5 comments").click()
         expect(page.get_by_role("heading", name="5 of 5 approved")).to_be_visible()
         assert overflow(page) == 0
-
-
-def full_desk() -> list[Comment]:
-    """Returns comments that wait for many reasons: reported, edited, caught by rules, long."""
-    now = timezone.now()
-    for key, title, kind, params, mode in (
-        ("pills", "Pills", "words", {"phrases": ["cheap pills"]}, "live"),
-        ("links", "Many links", "links", {"most": 1}, "shadow"),
-    ):
-        ScreeningRule.objects.create(
-            site_id=1,
-            key=key,
-            title=title,
-            kind=kind,
-            params=params,
-            mode=mode,
-            effect="hold",
-            changed_at=now,
-        )
-    loud = reported()
-    thread = make_thread("more", title="Why bread should rise twice, and what the miller said")
-    post(thread, "Bread rises once, and that is enough for anybody.", name="Bo Baker", now=now)
-    post(thread, "I had mine rise three times.", name="Cid", to=1, now=now)
-    pills = post(
-        thread,
-        "Cheap pills for better bread: https://one.example/ and https://two.example/"
-        "a-very-long-address-that-does-not-break-anywhere-at-all-and-goes-on-and-on-and-on",
-        name="Pia",
-        to=1,
-        now=now,
-    )
-    edited = post(thread, "The miller is a fool, and cheap pills help.", name="Ed", to=1, now=now)
-    edit_comment(
-        comment_id=edited.comment.pk,
-        editor=author_of(edited),
-        source="The miller is mistaken, and no cheap pills help.",
-        format=None,
-        version=edited.comment.version,
-        now=now,
-    )
-    earlier = post(thread, "Nonsense, all of it.", by=edited.participant, now=now).comment
-    bo = Actor(ActorKind.MODERATOR, User.objects.get(username="bo").pk)
-    decide_as(
-        comment_id=earlier.pk,
-        action="reject",
-        actor=bo,
-        now=now,
-        reasons=Reasons("insult", "Please say what is wrong with it.", "second time"),
-    )
-    shut = make_thread("shut", premoderation=True, title="On salt")
-    calm = post(shut, "A pinch is enough.", name="Sal", now=now).comment
-    decided = [post(thread, f"Cheap pills, {n}.", name=f"P{n}", now=now) for n in range(4)]
-    for made in decided[:3]:
-        decide_as(comment_id=made.comment.pk, action="spam", actor=bo, now=now)
-    return [loud, pills.comment, edited.comment, calm, decided[3].comment]
