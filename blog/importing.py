@@ -15,6 +15,7 @@ from django.db import transaction
 
 from blog.models import Author, Authorship, Post, Series, SeriesPart
 from blog.seed import Block, Document, slug_of, to_markup
+from comments.actions.announcing import announce_page
 from comments.actions.people import reserve_name
 from comments.actions.threads import NumberedText, add_numbered_comments, open_thread
 from comments.models import SiteSettings, ThreadState
@@ -82,6 +83,7 @@ def import_document(*, site: Site, document: Document, digest: str) -> Imported:
         thread=thread,
         document_digest=digest,
     )
+    announce_page(thread, page_id=post.pk, now=published_at)
     for position, name in enumerate(document.authors):
         author, _ = Author.objects.get_or_create(
             site=site, slug=slug_of(name), defaults={"name": name}

@@ -12,6 +12,7 @@ from django.utils.html import strip_tags
 from django.utils.text import Truncator
 
 from blog.models import Post
+from comments.actions.announcing import announce_page
 from comments.actions.people import reserve_name
 from comments.actions.threads import alter_thread, open_thread
 from comments.models import Thread, ThreadState
@@ -33,7 +34,8 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
     """
     post.body_html = render_article(post.body)
     post.author_notes_html = render_article(post.author_notes)
-    if post.pk is None:
+    is_new = post.pk is None
+    if is_new:
         post.thread = open_thread(
             site_id=post.site_id,
             key=post.slug,
@@ -53,6 +55,8 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
             premoderation=premoderation,
         )
     post.save()
+    if is_new:
+        announce_page(post.thread, page_id=post.pk, now=now)
 
 
 def settle_authors(post: Post, *, now: datetime) -> None:

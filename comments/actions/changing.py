@@ -158,7 +158,7 @@ def _replace(
         comment.held_reason, comment.held_told = "moderator", ""
     comment.save()
     store_links(comment, rendered=text.rendered, known=text.known)
-    settle(thread, comment)
+    settle(thread, comment, now=now)
     store_verdict(
         thread, comment, screened=screened, verdict=verdict, from_status=from_status, now=now
     )
@@ -210,7 +210,7 @@ def _take_back(*, comment_id: int, editor: Editor, version: int, now: datetime) 
     comment.deleted_at = now
     comment.version += 1
     comment.save(update_fields=["deleted_at", "version"])
-    settle(thread, comment)
+    settle(thread, comment, now=now)
     take_off(comment)
     if was_visible:
         record(thread, EventKind.REMOVED, number=comment.number, now=now)

@@ -49,7 +49,7 @@ def erase_comment(*, comment_id: int, now: datetime, actor: Actor = OPERATOR) ->
     IdempotentAnswer.objects.filter(comment_id=comment.pk).delete()
     erase_texts(comment_id=comment.pk)
     take_off(comment)
-    settle(thread, comment)
+    settle(thread, comment, now=now)
     if was_visible:
         record(thread, EventKind.REMOVED, number=comment.number, now=now)
         save_thread(thread)

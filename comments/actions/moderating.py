@@ -256,11 +256,11 @@ def apply(
         publish(thread, comment, now=now)
         return
     was_visible, was_count = comment.visible, thread.visible_count
-    set_policy(thread, comment, policy)
+    set_policy(thread, comment, policy, now=now)
     comment.status = status
     comment.version += 1
     comment.save(update_fields=["status", "replies_policy", "held_reason", "held_told", "version"])
-    settle(thread, comment)
+    settle(thread, comment, now=now)
     if comment.visible:
         take_part(comment)
     if comment.visible != was_visible or thread.visible_count != was_count:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from django.core.cache import cache
 from django.db import transaction
 
+from comments.actions.announcing import announce_comment
 from comments.actions.answering import Request, claim_answer
 from comments.actions.linking import (
     LinkedText,
@@ -174,8 +175,9 @@ def publish(thread: Thread, comment: Comment, *, now: datetime) -> None:
     """Gives a comment its number and makes it readable; saves it and the thread."""
     give_number(thread, comment)
     comment.published_at = now
-    settle(thread, comment)
+    settle(thread, comment, now=now)
     comment.save()
+    announce_comment(thread, comment, now=now)
     take_part(comment)
     record(thread, EventKind.PUBLISHED, number=comment.number, now=now)
     save_thread(thread)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db.models import BooleanField, Case, F, PositiveBigIntegerField, Q, Value, When
 
+from comments.actions.announcing import announce_again
 from comments.errors import ThreadUnknown
 from comments.models import Comment, Event, EventKind, RepliesPolicy, Thread
 from comments.rules.moderation import is_readable
@@ -96,12 +97,12 @@ def readable(comment: Comment) -> bool:
     )
 
 
-def settle(thread: Thread, comment: Comment) -> None:
+def settle(thread: Thread, comment: Comment, *, now: datetime) -> None:
     """Brings visibility and every counter above and below in line with the comment's own state.
 
     Call it after any change of status, deletion or erasure of a numbered comment. Sets fields of
     ``comment`` and saves them, unless it is new and the caller saves it next; counters of the
-    thread are set, not saved.
+    thread are set, not saved. What can be read again is announced; a first publication is not.
     """
     if comment.path is None:
         return
@@ -110,10 +111,12 @@ def settle(thread: Thread, comment: Comment) -> None:
     comment.visible = readable(comment) and comment.hidden_above == 0
     takes_along = comment.replies_policy == RepliesPolicy.REMOVE
     if was_visible != comment.visible and takes_along:
-        _take_along(comment)
+        _take_along(thread, comment, now=now)
     comment.reachable = comment.hidden_above == 0 and (comment.visible or comment.total_count > 0)
     if not comment._state.adding and _settled(comment) != before:
         comment.save(update_fields=["visible", "reachable", "direct_count", "total_count"])
+        if comment.visible and not was_visible:
+            announce_again(thread, [comment.pk], now=now)
     own = int(comment.visible) - int(was_visible)
     _count_above(thread, comment, own=own, all_=own + comment.total_count - was_total)
 
@@ -123,7 +126,7 @@ def _settled(comment: Comment) -> tuple[bool, bool, int, int]:
     return comment.visible, comment.reachable, comment.direct_count, comment.total_count
 
 
-def set_policy(thread: Thread, comment: Comment, policy: str) -> None:
+def set_policy(thread: Thread, comment: Comment, policy: str, *, now: datetime) -> None:
     """Changes what becomes of the replies of a comment, also of one that has gone away already."""
     if policy == comment.replies_policy:
         return
@@ -132,12 +135,12 @@ def set_policy(thread: Thread, comment: Comment, policy: str) -> None:
     comment.save(update_fields=["replies_policy"])
     if comment.path is not None and not comment.visible and involves_removal:
         was_total = comment.total_count
-        _take_along(comment)
+        _take_along(thread, comment, now=now)
         comment.save(update_fields=["reachable", "direct_count", "total_count"])
         _count_above(thread, comment, own=0, all_=comment.total_count - was_total)
 
 
-def _take_along(comment: Comment) -> None:
+def _take_along(thread: Thread, comment: Comment, *, now: datetime) -> None:
     """Brings everything below a comment in line with whether its replies go where it goes."""
     path = bytes(comment.path or b"")
     # Root and depth say nothing that the path does not, but they are what an index has of the
@@ -152,13 +155,16 @@ def _take_along(comment: Comment) -> None:
     rows = {
         bytes(row.path or b""): row
         for row in below.order_by("path").only(
-            "path", "status", "deleted_at", "erased_at", "replies_policy"
+            "path", "status", "deleted_at", "erased_at", "replies_policy", "visible"
         )
     }
     standings = [_standing(path, comment), *(_standing(at, row) for at, row in rows.items())]
     changed: list[Comment] = []
+    shown: list[int] = []
     for result in tally(standings, hidden_above=comment.hidden_above):
         row = comment if result.path == path else rows[result.path]
+        if row is not comment and result.visible and not row.visible:
+            shown.append(row.pk)
         row.hidden_above = result.hidden_above
         row.visible = result.visible
         row.reachable = result.reachable
@@ -168,6 +174,8 @@ def _take_along(comment: Comment) -> None:
             changed.append(row)
     fields = ["hidden_above", "visible", "reachable", "direct_count", "total_count"]
     Comment.objects.bulk_update(changed, fields, batch_size=500)
+    if shown:
+        announce_again(thread, shown, now=now)
 
 
 def _standing(path: bytes, comment: Comment) -> Standing:

@@ -174,7 +174,7 @@ def add_numbered_comments(
         if comment.number != text.number:
             raise ValueError(f"number {text.number} stands where {comment.number} should")
         comment.save()
-        settle(thread, comment)
+        settle(thread, comment, now=stored_at)
         store_links(comment, rendered=linked.rendered, known=linked.known)
         record(thread, EventKind.IMPORTED, number=comment.number, now=stored_at)
     save_thread(thread)

@@ -1,5 +1,6 @@
 """The tables. Each file is one subject; import from here."""
 
+from comments.models.digests import Publication, PublicationOrder
 from comments.models.events import Event, EventKind
 from comments.models.logbook import ActorKind, LogKind, LogRow, LogText, SiteChain
 from comments.models.moderation import (
@@ -58,6 +59,8 @@ __all__ = [
     "Outgoing",
     "Participant",
     "Participation",
+    "Publication",
+    "PublicationOrder",
     "QueueItem",
     "Reference",
     "RepliesPolicy",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from comments.actions.generating import generate_thread
 from comments.actions.linking import _first_ids
@@ -61,7 +62,7 @@ def filled() -> ThreadHead:
 def take_along(head: ThreadHead) -> None:
     root = Comment.objects.filter(thread_id=head.id, depth=1).order_by("-total_count")[0]
     with transaction.atomic():
-        _take_along(root)
+        _take_along(root.thread, root, now=timezone.now())
 
 
 def waiting(head: ThreadHead) -> set[int]:
