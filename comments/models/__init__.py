@@ -1,6 +1,19 @@
 """The tables. Each file is one subject; import from here."""
 
-from comments.models.digests import Publication, PublicationOrder
+from comments.models.digests import (
+    Channel,
+    Consent,
+    Delivery,
+    Edition,
+    Frequency,
+    Mute,
+    PostOffice,
+    Publication,
+    PublicationOrder,
+    Selection,
+    Subscriber,
+    Subscription,
+)
 from comments.models.events import Event, EventKind
 from comments.models.logbook import ActorKind, LogKind, LogRow, LogText, SiteChain
 from comments.models.moderation import (
@@ -42,12 +55,17 @@ from comments.models.threads import (
 __all__ = [
     "ActorKind",
     "ApiToken",
+    "Channel",
     "Comment",
+    "Consent",
+    "Delivery",
+    "Edition",
     "Event",
     "EventKind",
     "Flag",
     "FlagReason",
     "Format",
+    "Frequency",
     "IdempotentAnswer",
     "LearnedModel",
     "LogKind",
@@ -55,10 +73,12 @@ __all__ = [
     "LogText",
     "Mention",
     "Moderator",
+    "Mute",
     "OnError",
     "Outgoing",
     "Participant",
     "Participation",
+    "PostOffice",
     "Publication",
     "PublicationOrder",
     "QueueItem",
@@ -72,10 +92,13 @@ __all__ = [
     "Sanction",
     "Screening",
     "ScreeningRule",
+    "Selection",
     "Simulation",
     "SiteChain",
     "SiteSettings",
     "Status",
+    "Subscriber",
+    "Subscription",
     "TextSignature",
     "Thread",
     "ThreadAlias",

@@ -38,6 +38,11 @@ class SiteSettings(models.Model):
     digest_name = models.CharField(
         max_length=120, blank=True, help_text="What the e-mail digest of the site is called."
     )
+    postal_address = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="Stands in every mail to subscribers, as the law of most countries asks.",
+    )
 
     rule_precision = models.FloatField(
         default=0.9,

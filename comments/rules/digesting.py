@@ -92,8 +92,13 @@ class News:
     again: bool
     first_position: int | None
     """Where an ``again`` was first published; the same as ``position`` otherwise."""
+    author_id: int | None = None
     author_key: str = ""
     """Of the author's verified address; empty where there is none."""
+    root_number: int | None = None
+    """Of the conversation that a comment belongs to."""
+    concerns: frozenset[int] = frozenset()
+    """Participants whose comment it answers, or whom it mentions."""
 
     @property
     def item(self) -> tuple[int, int]:
@@ -101,26 +106,101 @@ class News:
         return self.thread_id, self.comment_id or 0
 
 
-def selected(
-    news: Iterable[News],
-    *,
-    began: int,
-    address_key: str,
-    received: Collection[tuple[int, int]] = (),
-) -> list[News]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a subscription wants: a thread, or answers to a participant, or (neither) all."""
+
+    scope: str
+    is_instant: bool
+    began: int
+    """The last position there was when it began: what was published before is no news for it,
+    also when it can be read again."""
+    thread_id: int | None = None
+    participant_id: int | None = None
+
+    def takes(self, news: News) -> bool:
+        """Returns whether a publication is news for this wish."""
+        if news.first_position is None or news.first_position <= self.began:
+            return False
+        if self.thread_id is not None:
+            return news.thread_id == self.thread_id
+        return self.participant_id is None or self.participant_id in news.concerns
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A subscriber as a selection sees him."""
+
+    address_key: str
+    wishes: tuple[Wish, ...]
+    digest_frequency: str = ""
+    """``daily`` or ``weekly``; empty where nothing goes into a digest."""
+    muted: frozenset[tuple[int, int]] = frozenset()
+    """Conversations that were left: thread, and number of the root."""
+
+    def refuses(self, news: News) -> bool:
+        """Returns whether it is his own, or of a conversation that he has left."""
+        by_address = bool(news.author_key) and news.author_key == self.address_key
+        by_himself = any(
+            wish.participant_id is not None and wish.participant_id == news.author_id
+            for wish in self.wishes
+        )
+        is_left = (news.thread_id, news.root_number) in self.muted
+        return by_address or by_himself or is_left
+
+    def instant_wish_for(self, news: News) -> Wish | None:
+        """Returns the wish by which something is told at once; a thread's before all others."""
+        takers = [wish for wish in self.wishes if wish.is_instant and wish.takes(news)]
+        return min(takers, key=_breadth, default=None)
+
+
+def _breadth(wish: Wish) -> int:
+    if wish.thread_id is not None:
+        return 0
+    return 1 if wish.participant_id is None else 2
+
+
+Item = tuple[int, int]
+
+
+def digest_items(
+    news: Iterable[News], reader: Reader, *, received: Collection[Item] = ()
+) -> list[Item]:
     """Returns what goes into a subscriber's digest, in the order of publication, each thing once.
+
+    What he is told at once is left out.
 
     Args:
         news: the publications of the interval, by position.
-        began: the last position there was when the subscription began: what was published before
-            is no news, also when it can be read again.
-        address_key: of the subscriber, whose own comments are left out.
-        received: items that were sent to the subscriber already.
+        received: what was sent to the subscriber already.
     """
-    taken: dict[tuple[int, int], News] = {}
+    taken: dict[Item, None] = {}
     for one in news:
-        is_own = bool(one.author_key) and one.author_key == address_key
-        is_old = one.first_position is None or one.first_position <= began
-        if one.visible and not is_own and not is_old and one.item not in received:
-            taken.setdefault(one.item, one)
-    return list(taken.values())
+        if (
+            one.visible
+            and one.item not in received
+            and any(not wish.is_instant and wish.takes(one) for wish in reader.wishes)
+            and not reader.refuses(one)
+            and reader.instant_wish_for(one) is None
+        ):
+            taken.setdefault(one.item)
+    return list(taken)
+
+
+def instant_items(
+    news: Iterable[News], reader: Reader, *, received: Collection[Item] = ()
+) -> dict[tuple[int, str], list[Item]]:
+    """Returns what a subscriber is told at once: for each thread and scope, a mail of its own.
+
+    Args:
+        news: the publications of the interval, by position.
+        received: what was sent to the subscriber already.
+    """
+    mails: dict[tuple[int, str], dict[Item, None]] = {}
+    for one in news:
+        if not one.visible or one.item in received or reader.refuses(one):
+            continue
+        wish = reader.instant_wish_for(one)
+        if wish is not None:
+            mails.setdefault((one.thread_id, wish.scope), {}).setdefault(one.item)
+    return {key: list(items) for key, items in mails.items()}

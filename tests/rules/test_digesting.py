@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 
 from comments.rules.digesting import (
     News,
+    Reader,
     Schedule,
+    Wish,
+    digest_items,
+    instant_items,
     latest_period,
     next_send_time,
-    selected,
     send_time,
     zone_named,
 )
@@ -104,6 +108,15 @@ def news(position: int, comment_id: int | None = None, **fields: object) -> News
     return News(position=position, comment_id=comment_id, **{**given, **fields})  # type: ignore[arg-type]
 
 
+def reader(*wishes: Wish, **fields: object) -> Reader:
+    return Reader("me@example.org", wishes or (SITE,), **fields)  # type: ignore[arg-type]
+
+
+SITE = Wish("site", is_instant=False, began=0)
+THREAD_AT_ONCE = Wish("thread-1", is_instant=True, began=0, thread_id=1)
+ANSWERS = Wish("answers", is_instant=True, began=0, participant_id=7)
+
+
 def test_each_thing_once_and_nothing_hidden_own_old_or_received() -> None:
     rows = [
         news(1, None),
@@ -115,12 +128,48 @@ def test_each_thing_once_and_nothing_hidden_own_old_or_received() -> None:
         news(7, 70),
         news(8, 80, author_key="you@example.org"),
     ]
-    found = selected(rows, began=0, address_key="me@example.org", received=[(1, 70)])
-    assert [one.position for one in found] == [1, 2, 8]
+    assert digest_items(rows, reader(), received=[(1, 70)]) == [(1, 0), (1, 20), (1, 80)]
 
 
 def test_what_was_left_out_comes_when_it_can_be_read_again() -> None:
-    again = news(9, 30, again=True, first_position=3)
-    assert selected([again], began=0, address_key="") == [again]
-    assert selected([again], began=0, address_key="", received=[(1, 30)]) == []
-    assert selected([again], began=3, address_key="") == []
+    again = [news(9, 30, again=True, first_position=3)]
+    assert digest_items(again, reader()) == [(1, 30)]
+    assert digest_items(again, reader(), received=[(1, 30)]) == []
+    assert digest_items(again, reader(replace(SITE, began=3))) == []
+
+
+def test_what_is_told_at_once_is_not_in_the_digest_too() -> None:
+    rows = [news(1, 10), news(2, 20, thread_id=2)]
+    assert digest_items(rows, reader(SITE, THREAD_AT_ONCE)) == [(2, 20)]
+    assert instant_items(rows, reader(SITE, THREAD_AT_ONCE)) == {(1, "thread-1"): [(1, 10)]}
+
+
+def test_a_thread_wanted_alone_is_told_alone() -> None:
+    rows = [news(1, 10), news(2, 20, thread_id=2)]
+    wish = Wish("thread-2", is_instant=False, began=0, thread_id=2)
+    assert digest_items(rows, reader(wish)) == [(2, 20)]
+
+
+def test_answers_are_replies_and_mentions_but_no_own_words() -> None:
+    rows = [
+        news(1, 10, concerns=frozenset({7})),
+        news(2, 20, concerns=frozenset({8})),
+        news(3, 30, concerns=frozenset({7}), author_id=7),
+    ]
+    assert instant_items(rows, reader(ANSWERS)) == {(1, "answers"): [(1, 10)]}
+
+
+def test_a_conversation_that_was_left_is_told_no_more() -> None:
+    rows = [
+        news(1, 10, concerns=frozenset({7}), root_number=4),
+        news(2, 20, concerns=frozenset({7}), root_number=5),
+    ]
+    left = reader(ANSWERS, muted=frozenset({(1, 4)}))
+    assert instant_items(rows, left) == {(1, "answers"): [(1, 20)]}
+
+
+def test_the_narrowest_wish_names_what_the_mail_is_about() -> None:
+    rows = [news(1, 10, concerns=frozenset({7})), news(2, 20, thread_id=2)]
+    everything = Wish("site", is_instant=True, began=0)
+    found = instant_items(rows, reader(everything, ANSWERS, THREAD_AT_ONCE))
+    assert found == {(1, "thread-1"): [(1, 10)], (2, "site"): [(2, 20)]}

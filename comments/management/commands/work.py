@@ -25,6 +25,7 @@ from comments.actions.answering import forget_answers
 from comments.actions.learning import refit_due
 from comments.actions.outgoing import send_due
 from comments.actions.signing_in import forget_token_uses
+from comments.actions.subscribing import forget_unconfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def forget(go_on: GoOn) -> None:
     now = timezone.now()
     forget_answers(now=now)
     forget_token_uses(now=now)
+    forget_unconfirmed(now=now)
 
 
 JOBS: tuple[Job, ...] = (Job("send", 1, send), Job("learn", 30, learn), Job("forget", 3600, forget))

@@ -1,0 +1,311 @@
+"""Planning: who is due, what he is to be sent, and how far that covers.
+
+For each subscriber there is a channel for the digest and one for what is told at once. A delivery
+covers an interval of the order of publications; the channel's cursor moves to its end in the same
+transaction, by compare-and-swap. So any number of planners may run at once, and one that is killed
+leaves either both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from comments.actions.announcing import seal_publications
+from comments.actions.selecting import selection_for
+from comments.models import (
+    Channel,
+    Delivery,
+    Frequency,
+    Mention,
+    PostOffice,
+    Publication,
+    Selection,
+    Subscriber,
+    Subscription,
+)
+from comments.queries.digests import Interval, NewsReader, readers_of, received_by, unfinished_of
+from comments.queries.subscribers import last_position, schedule_of
+from comments.rules.digesting import (
+    Item,
+    Reader,
+    digest_items,
+    instant_items,
+    latest_period,
+    next_send_time,
+)
+from comments.rules.subscribing import address_key
+
+AT_ONCE = 200
+"""Channels in one transaction."""
+DIGEST_WAITS_SECONDS = 15 * 60
+INSTANT_WAITS_SECONDS = 60
+"""How long the next mail waits while nobody knows of the one before it."""
+
+State = Delivery.State
+UNSENT = (State.QUEUED, State.DEFERRED)
+UNDERWAY = (State.SENDING, State.IN_DOUBT)
+MERGED = "merged into the next"
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a run of the planner came to."""
+
+    looked_at: int = 0
+    digests: int = 0
+    instants: int = 0
+
+
+def plan_due(
+    *,
+    site_id: int,
+    now: datetime,
+    only: str = "",
+    dry_run: bool = False,
+    go_on: Callable[[], bool] = lambda: True,
+) -> Planned:
+    """Writes the deliveries of all who are due; returns how many.
+
+    Args:
+        only: an address; nobody else is planned for.
+        dry_run: counts, and stores nothing.
+    """
+    seal_publications(site_id=site_id)
+    mark_instant(site_id=site_id, now=now)
+    planned = Planned()
+    seen = 0
+    while go_on():
+        with transaction.atomic(durable=True):
+            run = _Run(site_id=site_id, now=now, planned=planned)
+            channels = _due(site_id=site_id, now=now, only=only, after=seen if dry_run else None)
+            run.plan(channels)
+            transaction.set_rollback(dry_run)
+        if len(channels) < AT_ONCE:
+            break
+        seen = channels[-1].pk
+    return planned
+
+
+def _due(*, site_id: int, now: datetime, only: str, after: int | None) -> list[Channel]:
+    """Returns channels whose time has come, locked."""
+    due = Channel.objects.filter(due_at__lte=now, subscriber__site_id=site_id)
+    if only:
+        due = due.filter(subscriber__address_key=address_key(only))
+    if after is not None:
+        due = due.filter(pk__gt=after).order_by("pk")
+    else:
+        due = due.order_by("due_at", "pk")
+    locked = due.select_for_update(of=["self"], skip_locked=True).select_related("subscriber__site")
+    return list(locked[:AT_ONCE])
+
+
+def mark_instant(*, site_id: int, now: datetime) -> None:
+    """Makes those due who want to know at once of what was sealed since the last time."""
+    to = last_position(site_id=site_id)
+    office = PostOffice.objects.get_or_create(site_id=site_id)[0]
+    if office.instant_position >= to:
+        return
+    with transaction.atomic(durable=True):
+        office = PostOffice.objects.select_for_update().get(site_id=site_id)
+        found = Publication.objects.filter(
+            site_id=site_id, position__gt=office.instant_position, position__lte=to
+        )
+        threads = found.values_list("thread_id", flat=True).distinct()
+        answered = found.filter(comment__reply_to__author__isnull=False)
+        mentioned = Mention.objects.filter(
+            comment__publications__in=found, participant__isnull=False
+        )
+        wanted = Subscription.objects.filter(
+            Q(thread=None, participant=None)
+            | Q(thread__in=threads)
+            | Q(participant__in=answered.values("comment__reply_to__author_id"))
+            | Q(participant__in=mentioned.values("participant_id")),
+            subscriber__site_id=site_id,
+            subscriber__paused_at=None,
+            state=Subscription.State.ACTIVE,
+            frequency=Frequency.INSTANT,
+        )
+        Channel.objects.filter(
+            kind=Channel.Kind.INSTANT, subscriber__in=wanted.values("subscriber_id")
+        ).update(due_at=now)
+        office.instant_position = to
+        office.save(update_fields=["instant_position"])
+
+
+@dataclass(slots=True)
+class _Run:
+    """One transaction of the planner."""
+
+    site_id: int
+    now: datetime
+    planned: Planned
+    news: NewsReader = field(init=False)
+    to: int = field(init=False)
+    common: dict[int, list[Item]] = field(default_factory=dict)
+    selections: dict[tuple[object, ...], Selection] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def plan(self, channels: list[Channel]) -> None:
+        """Plans for channels that are locked."""
+        # After the lock: whoever made a channel due has sealed before.
+        self.to = last_position(site_id=self.site_id)
+        self.news = NewsReader(site_id=self.site_id)
+        subscribers = {channel.subscriber_id: channel.subscriber for channel in channels}
+        readers = readers_of(list(subscribers.values()))
+        unsent = unfinished_of(subscribers)
+        for channel in channels:
+            self.planned.looked_at += 1
+            reader = readers.get(channel.subscriber_id)
+            subscriber = channel.subscriber
+            if reader is None or subscriber.paused_at or subscriber.suppressed_at:
+                _move(channel, due_at=None)
+                continue
+            unfinished = unsent.get((channel.subscriber_id, channel.kind), [])
+            if channel.kind == Channel.Kind.DIGEST:
+                self._plan_digest(channel, reader, unfinished)
+            else:
+                self._plan_instant(channel, reader, unfinished)
+        Delivery.objects.bulk_create(self.deliveries, batch_size=200)
+
+    def _plan_digest(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
+        if not reader.digest_frequency:
+            _move(channel, due_at=None)
+            return
+        schedule = schedule_of(channel.subscriber, frequency=reader.digest_frequency)
+        period = latest_period(self.now, schedule)
+        last = channel.last_period or period
+        if period <= last:
+            _move(channel, due_at=next_send_time(last, self.now, schedule))
+            return
+        if any(one.state in UNDERWAY or one.lease_until for one in unfinished):
+            _move(channel, due_at=self.now + timedelta(seconds=DIGEST_WAITS_SECONDS))
+            return
+        after = self._merge(channel, unfinished)
+        items = self._digest_items(channel, reader, after=after)
+        moved = _move(
+            channel,
+            cursor=self.to,
+            last_period=period,
+            due_at=next_send_time(period, self.now, schedule),
+        )
+        if items and moved:
+            self.planned.digests += 1
+            self._deliver(channel, scope="digest", period=period.isoformat(), items=items)
+
+    def _digest_items(self, channel: Channel, reader: Reader, *, after: int) -> list[Item]:
+        interval = self.news.between(after, self.to)
+        received = self._received(channel, reader, interval, after=after)
+        is_plain = (
+            len(reader.wishes) == 1
+            and reader.wishes[0].scope == "site"
+            and reader.wishes[0].began <= after
+            and not reader.muted
+            and not received
+            and reader.address_key not in interval.author_keys
+        )
+        if not is_plain:
+            return digest_items(interval.within(reader), reader, received=received)
+        # The same for all of these readers, however many there are.
+        if after not in self.common:
+            self.common[after] = digest_items(interval.news, reader)
+        return self.common[after]
+
+    def _plan_instant(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
+        if any(one.state != State.EXPIRED for one in unfinished):
+            _move(channel, due_at=self.now + timedelta(seconds=INSTANT_WAITS_SECONDS))
+            return
+        after = self._merge(channel, unfinished)
+        interval = self.news.between(after, self.to)
+        received = self._received(channel, reader, interval, after=after)
+        mails = instant_items(interval.within(reader), reader, received=received)
+        if not _move(channel, cursor=self.to, due_at=None):
+            return
+        for (thread_id, scope), items in mails.items():
+            self.planned.instants += 1
+            self._deliver(
+                channel, scope=scope, period=f"{thread_id}:{self.to}:{scope}"[:40], items=items
+            )
+
+    def _merge(self, channel: Channel, unfinished: Iterable[Delivery]) -> int:
+        """Takes over what was never sent; returns the position that the news begin after."""
+        after = channel.cursor
+        for one in unfinished:
+            after = min(after, one.after_position)
+            if one.state != State.EXPIRED:
+                one.state, one.error, one.due_at = State.EXPIRED, MERGED, None
+                one.save(update_fields=["state", "error", "due_at"])
+        return after
+
+    def _received(
+        self, channel: Channel, reader: Reader, interval: Interval, *, after: int
+    ) -> set[Item]:
+        """Returns what was sent already: only what is there again, or was taken over, can be."""
+        if not interval.has_again and after == channel.cursor:
+            return set()
+        return received_by(channel.subscriber_id, interval.within(reader))
+
+    def _deliver(self, channel: Channel, *, scope: str, period: str, items: list[Item]) -> None:
+        label = period if channel.kind == Channel.Kind.DIGEST else ""
+        key = (channel.kind, scope, label, tuple(items))
+        if key not in self.selections:
+            self.selections[key] = selection_for(
+                site_id=self.site_id, kind=channel.kind, scope=scope, period=label, items=items
+            )
+        self.deliveries.append(
+            Delivery(
+                site_id=self.site_id,
+                subscriber=channel.subscriber,
+                kind=channel.kind,
+                period=period,
+                after_position=channel.cursor,
+                to_position=self.to,
+                selection=self.selections[key],
+                due_at=self.now,
+                created_at=self.now,
+            )
+        )
+
+
+def _move(
+    channel: Channel,
+    *,
+    due_at: datetime | None,
+    cursor: int | None = None,
+    last_period: date | None = None,
+) -> bool:
+    """Moves a channel on; false if somebody else has moved it since it was read."""
+    seen = Channel.objects.filter(
+        pk=channel.pk, cursor=channel.cursor, last_period=channel.last_period
+    )
+    return bool(
+        seen.update(
+            due_at=due_at,
+            cursor=channel.cursor if cursor is None else cursor,
+            last_period=last_period or channel.last_period,
+        )
+    )
+
+
+def preview_items(subscriber_id: int, *, at: datetime) -> Selection | None:
+    """Returns what somebody's digest would hold if it were planned at a time; stores nothing.
+
+    The real planner does it, and is rolled back. ``None``: there is no news.
+    """
+    site_id = Subscriber.objects.values_list("site_id", flat=True).get(pk=subscriber_id)
+    seal_publications(site_id=site_id)
+    with transaction.atomic(durable=True):
+        channels = Channel.objects.select_for_update(of=["self"]).select_related("subscriber__site")
+        found = list(channels.filter(subscriber_id=subscriber_id, kind=Channel.Kind.DIGEST))
+        for channel in found:
+            # As if the day before were the last: whoever looks wants to see it now.
+            channel.last_period = date.min
+            Channel.objects.filter(pk=channel.pk).update(last_period=date.min)
+        run = _Run(site_id=site_id, now=at, planned=Planned())
+        run.plan(found)
+        transaction.set_rollback(True)
+    return next((one.selection for one in run.deliveries), None)

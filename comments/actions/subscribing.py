@@ -1,0 +1,481 @@
+"""Subscribing, confirming, changing, leaving. Nothing here sends: a mail is a row of Delivery.
+
+Whatever a stranger can ask for is answered alike, whether the address is known or not, and brings
+about no more than mails that ask for confirmation, a few a day.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from comments.actions.announcing import seal_publications
+from comments.actions.selecting import selection_for
+from comments.errors import FieldError, NotFound, ValidationFailed
+from comments.models import (
+    Channel,
+    Consent,
+    Delivery,
+    Frequency,
+    Mute,
+    Participant,
+    Subscriber,
+    Subscription,
+    Thread,
+)
+from comments.queries.subscribers import (
+    NO_SUCH_LINK,
+    last_position,
+    schedule_of,
+    subscriber_of,
+    wording_of,
+)
+from comments.rules.digesting import latest_period, next_send_time, zone_named
+from comments.rules.subscribing import (
+    CONFIRM_DAYS,
+    DAY_SECONDS,
+    FORGET_DAYS,
+    address_key,
+    mail_address,
+    may_ask,
+)
+
+State = Subscription.State
+HOURS = range(24)
+DIGEST = (Frequency.DAILY, Frequency.WEEKLY)
+
+_THREAD = re.compile(r"thread-(\d{1,18})\Z")
+_CONVERSATION = re.compile(r"conversation-(\d{1,18})-(\d{1,18})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """By which door a request came, and from where; kept with the consent, as evidence."""
+
+    way: str
+    origin: str = ""
+    """IP address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a subscriber wants the digest; ``None``: as it is."""
+
+    tz: str | None = None
+    send_hour: int | None = None
+    weekday: int | None = None
+
+    def check(self) -> None:
+        """Checks what is given.
+
+        Raises:
+            ValidationFailed: there is no such zone, hour or day.
+        """
+        errors = []
+        if self.tz is not None:
+            try:
+                zone_named(self.tz)
+            except ValueError:
+                detail = "tz is the name of a time zone, such as Europe/Berlin."
+                errors.append(FieldError("#/tz", "invalid_choice", detail))
+        if self.send_hour is not None and self.send_hour not in HOURS:
+            errors.append(FieldError("#/send_hour", "invalid", "An hour is 0 to 23."))
+        if self.weekday is not None and self.weekday not in range(7):
+            errors.append(FieldError("#/weekday", "invalid", "A day is 0 (Monday) to 6."))
+        if errors:
+            raise ValidationFailed(errors)
+
+    def apply(self, subscriber: Subscriber) -> list[str]:
+        """Writes what is given; returns the fields that changed."""
+        given = {"tz": self.tz, "send_hour": self.send_hour, "weekday": self.weekday}
+        changed = [
+            name
+            for name, value in given.items()
+            if value is not None and value != getattr(subscriber, name)
+        ]
+        for name in changed:
+            setattr(subscriber, name, given[name])
+        return changed
+
+
+AS_THEY_ARE = Times()
+
+
+def checked_address(address: str, *, pointer: str = "#/email") -> str:
+    """Returns an address as mail servers are given it.
+
+    Raises:
+        ValidationFailed: it is none.
+    """
+    try:
+        return mail_address(address)
+    except ValueError as error:
+        detail = f"This is no address that mail can be sent to: {error}."
+        raise ValidationFailed([FieldError(pointer, "invalid", detail)]) from None
+
+
+@transaction.atomic(durable=True)
+def subscribe(
+    *,
+    site_id: int,
+    address: str,
+    frequency: Frequency,
+    asker: Asker,
+    now: datetime,
+    thread_id: int | None = None,
+    participant: Participant | None = None,
+    times: Times = AS_THEY_ARE,
+) -> None:
+    """Writes that somebody wants mail at an address, and plans the mail that asks it whether.
+
+    Who has that subscription already is sent the link to his settings instead, and nothing changes:
+    anybody may type an address. So too the times, once the address is confirmed.
+
+    Args:
+        thread_id: of the thread that is wanted; without one, the whole site.
+        participant: whose replies and mentions are wanted, instead of a thread.
+
+    Raises:
+        ValidationFailed: the address, or the times, are none.
+    """
+    address = checked_address(address)
+    times.check()
+    subscriber = _locked_subscriber(site_id=site_id, address=address, now=now)
+    if subscriber.suppressed_at is not None:
+        return
+    if subscriber.confirmed_at is None:
+        subscriber.save(update_fields=["address", *times.apply(subscriber)])
+    subscription, _ = Subscription.objects.get_or_create(
+        subscriber=subscriber,
+        thread=Thread.objects.get(pk=thread_id) if thread_id is not None else None,
+        participant=participant,
+        defaults={"frequency": frequency, "asked_at": now},
+    )
+    if subscription.state != State.ACTIVE:
+        subscription.frequency, subscription.asked_at = frequency, now
+        subscription.state = State.PENDING
+        subscription.save(update_fields=["frequency", "asked_at", "state"])
+        _keep(subscription, subscriber, Consent.What.ASKED, asker=asker, now=now)
+        if participant is not None and _is_proven(participant, subscriber):
+            _activate(subscription, subscriber, now=now)
+            _keep(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
+            return
+    _plan_question(subscription, subscriber, now=now)
+
+
+def _is_proven(participant: Participant, subscriber: Subscriber) -> bool:
+    """Returns whether the host has vouched for a participant's address."""
+    is_same = address_key(participant.email) == subscriber.address_key
+    return is_same and participant.email_verified_at is not None and bool(participant.subject)
+
+
+def _locked_subscriber(*, site_id: int, address: str, now: datetime) -> Subscriber:
+    key = address_key(address)
+    Subscriber.objects.get_or_create(
+        site_id=site_id,
+        address_key=key,
+        defaults={"address": address, "token": secrets.token_urlsafe(24), "created_at": now},
+    )
+    return (
+        Subscriber.objects.select_for_update(of=["self"])
+        .select_related("site")
+        .get(site_id=site_id, address_key=key)
+    )
+
+
+def _locked(token: str, *, site_id: int) -> Subscriber:
+    pk = subscriber_of(token, site_id=site_id).pk
+    found = Subscriber.objects.select_for_update(of=["self"]).select_related("site")
+    return found.get(pk=pk)
+
+
+def _plan_question(subscription: Subscription, subscriber: Subscriber, *, now: datetime) -> None:
+    """Plans the mail that asks for confirmation, if the address may get one more."""
+    asked = Delivery.objects.filter(
+        subscriber=subscriber,
+        kind=Delivery.Kind.CONFIRMATION,
+        created_at__gt=now - timedelta(seconds=DAY_SECONDS),
+    )
+    if not may_ask(list(asked.values_list("created_at", flat=True)), now=now):
+        return
+    is_active = subscription.state == State.ACTIVE
+    scope = f"{'already' if is_active else 'confirm'} {subscription.scope}"
+    Delivery.objects.create(
+        site_id=subscriber.site_id,
+        subscriber=subscriber,
+        subscription=subscription,
+        kind=Delivery.Kind.CONFIRMATION,
+        period=now.isoformat(),
+        selection=selection_for(
+            site_id=subscriber.site_id,
+            kind=Delivery.Kind.CONFIRMATION,
+            scope=f"{scope} {subscription.frequency}",
+        ),
+        due_at=now,
+        created_at=now,
+    )
+
+
+def _keep(
+    subscription: Subscription | None,
+    subscriber: Subscriber,
+    what: Consent.What,
+    *,
+    asker: Asker,
+    now: datetime,
+    wording: str = "",
+) -> None:
+    """Adds a row to the evidence."""
+    if not wording and subscription is not None:
+        wording = wording_of(subscription, subscriber)
+    Consent.objects.create(
+        subscriber=subscriber,
+        subscription=subscription,
+        what=what,
+        at=now,
+        origin=asker.origin,
+        way=asker.way,
+        wording=wording,
+    )
+
+
+def confirm(
+    token: str, *, subscription_id: int, site_id: int, asker: Asker, now: datetime
+) -> Subscription:
+    """Begins a subscription: what is published from now on is news for it. Twice is once.
+
+    Raises:
+        NotFound: there is none that waits for confirmation, or it has waited too long.
+    """
+    seal_publications(site_id=site_id)
+    with transaction.atomic(durable=True):
+        subscriber = _locked(token, site_id=site_id)
+        subscription = confirmable(subscriber, subscription_id=subscription_id, now=now)
+        if subscription.state == State.PENDING:
+            _activate(subscription, subscriber, now=now)
+            _keep(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
+    return subscription
+
+
+def confirmable(subscriber: Subscriber, *, subscription_id: int, now: datetime) -> Subscription:
+    """Returns a subscription that is, or may be, confirmed.
+
+    Raises:
+        NotFound: there is none, or it has waited too long.
+    """
+    found = subscriber.subscriptions.select_related("thread").filter(pk=subscription_id).first()
+    is_late = found is not None and now - found.asked_at > timedelta(days=CONFIRM_DAYS)
+    if found is None or found.state == State.ENDED or (found.state == State.PENDING and is_late):
+        raise NotFound("This link does not work any more. Subscribe again to get a new one.")
+    return found
+
+
+def _activate(subscription: Subscription, subscriber: Subscriber, *, now: datetime) -> None:
+    subscriber.confirmed_at = subscriber.confirmed_at or now
+    subscriber.bounces = 0
+    subscriber.save(update_fields=["confirmed_at", "bounces"])
+    position = last_position(site_id=subscriber.site_id)
+    subscription.state, subscription.confirmed_at = State.ACTIVE, now
+    subscription.began, subscription.ended_at = position, None
+    subscription.save(update_fields=["state", "confirmed_at", "began", "ended_at"])
+    if subscription.participant_id is not None:
+        # The link in the mail has shown that whoever asked reads that mailbox.
+        written = Participant.objects.filter(pk=subscription.participant_id)
+        for participant in written.filter(email_verified_at=None):
+            if address_key(participant.email) == subscriber.address_key:
+                written.update(email_verified_at=now)
+    _level(subscription, subscriber)
+    _settle_channels(subscriber, now=now)
+
+
+def _level(subscription: Subscription, subscriber: Subscriber) -> None:
+    """Gives all that goes into the digest the frequency that was chosen last."""
+    if subscription.frequency in DIGEST:
+        subscriber.subscriptions.filter(state=State.ACTIVE, frequency__in=DIGEST).update(
+            frequency=subscription.frequency
+        )
+
+
+def _settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
+    """Sets when to look for news for a subscriber, after a change of what he wants or when.
+
+    A cursor never moves here: what was published before a subscription began is no news for it.
+    """
+    active = subscriber.subscriptions.filter(state=State.ACTIVE)
+    frequencies = set(active.values_list("frequency", flat=True))
+    for kind in Channel.Kind:
+        wanted = [one for one in frequencies if (one in DIGEST) == (kind == Channel.Kind.DIGEST)]
+        if not wanted or subscriber.paused_at is not None:
+            Channel.objects.filter(subscriber=subscriber, kind=kind).update(due_at=None)
+            continue
+        channel, _ = Channel.objects.get_or_create(
+            subscriber=subscriber,
+            kind=kind,
+            defaults={"cursor": last_position(site_id=subscriber.site_id)},
+        )
+        channel.due_at = now
+        if kind == Channel.Kind.DIGEST:
+            schedule = schedule_of(subscriber, frequency=wanted[0])
+            channel.last_period = channel.last_period or latest_period(now, schedule)
+            channel.due_at = next_send_time(channel.last_period, now, schedule)
+        channel.save(update_fields=["due_at", "last_period"])
+
+
+def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) -> None:
+    """Ends what a link in a mail names; twice is once.
+
+    Args:
+        scope: ``site``, ``thread-<id>``, ``answers``, ``digest`` (all that goes into it), ``all``,
+            or ``conversation-<thread>-<number>`` for one root and what stands below it.
+
+    Raises:
+        NotFound: nobody has this token, or there is no such scope.
+    """
+    with transaction.atomic(durable=True):
+        subscriber = _locked(token, site_id=site_id)
+        if conversation := _CONVERSATION.match(scope):
+            thread_id, root_number = map(int, conversation.groups())
+            if not Thread.objects.filter(pk=thread_id, site_id=site_id).exists():
+                raise NotFound(NO_SUCH_LINK)
+            _, is_new = Mute.objects.get_or_create(
+                subscriber=subscriber, thread_id=thread_id, root_number=root_number
+            )
+            if is_new:
+                left = f"No more mail about the conversation below #{root_number}."
+                _keep(None, subscriber, Consent.What.ENDED, asker=asker, now=now, wording=left)
+            return
+        ended = subscriber.subscriptions.select_related("thread").exclude(state=State.ENDED)
+        for subscription in ended.filter(_named(scope)):
+            _keep(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
+            subscription.state, subscription.ended_at = State.ENDED, now
+            subscription.save(update_fields=["state", "ended_at"])
+        _settle_channels(subscriber, now=now)
+
+
+def _named(scope: str) -> Q:
+    """Returns which subscriptions a scope names.
+
+    Raises:
+        NotFound: it is none.
+    """
+    if thread := _THREAD.match(scope):
+        return Q(thread_id=int(thread[1]))
+    named = {
+        "all": Q(),
+        "site": Q(thread=None, participant=None),
+        "answers": Q(participant__isnull=False),
+        "digest": Q(frequency__in=DIGEST),
+    }
+    if scope not in named:
+        raise NotFound(NO_SUCH_LINK)
+    return named[scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a subscriber changes; ``None``: as it is."""
+
+    times: Times = AS_THEY_ARE
+    frequency: Frequency | None = None
+    subscription_id: int | None = None
+    """Whose frequency; without it, of all that are active."""
+    paused: bool | None = None
+
+
+def change_settings(
+    token: str, *, change: Change, site_id: int, asker: Asker, now: datetime
+) -> Subscriber:
+    """Changes when and how often mail comes, or whether at all for now.
+
+    Raises:
+        NotFound: nobody has this token, or not that subscription.
+        ValidationFailed: there is no such zone, hour or day.
+    """
+    change.times.check()
+    with transaction.atomic(durable=True):
+        subscriber = _locked(token, site_id=site_id)
+        active = subscriber.subscriptions.filter(state=State.ACTIVE).select_related("thread")
+        changed = change.times.apply(subscriber)
+        if change.paused is not None and change.paused != (subscriber.paused_at is not None):
+            subscriber.paused_at = now if change.paused else None
+            changed.append("paused_at")
+        subscriber.save(update_fields=changed)
+        chosen = active
+        if change.subscription_id is not None:
+            chosen = active.filter(pk=change.subscription_id)
+            if not chosen.exists():
+                raise NotFound("There is no such subscription.")
+        if change.frequency is not None:
+            for one in chosen.exclude(frequency=change.frequency):
+                one.frequency = change.frequency
+                one.save(update_fields=["frequency"])
+                _level(one, subscriber)
+                changed.append("frequency")
+        if changed:
+            for one in active.all():
+                _keep(one, subscriber, Consent.What.CHANGED, asker=asker, now=now)
+            _settle_channels(subscriber, now=now)
+    return subscriber
+
+
+@transaction.atomic(durable=True)
+def forget_subscriber(token: str, *, site_id: int) -> None:
+    """Deletes an address and all that was kept of it.
+
+    Raises:
+        NotFound: nobody has this token.
+    """
+    _locked(token, site_id=site_id).delete()
+
+
+@transaction.atomic(durable=True)
+def forget_unconfirmed(*, now: datetime) -> int:
+    """Deletes addresses that never agreed to anything; returns how many.
+
+    One that bounced stays: it is to get no mail, whoever types it.
+    """
+    old = now - timedelta(days=FORGET_DAYS)
+    never = Subscriber.objects.filter(
+        confirmed_at=None, suppressed_at=None, created_at__lt=old
+    ).exclude(subscriptions__asked_at__gte=old)
+    count = never.count()
+    never.delete()
+    return count
+
+
+@transaction.atomic(durable=True)
+def suppress(
+    *, site_id: int, address: str, why: str, now: datetime, ends: bool = False, asker: Asker
+) -> bool:
+    """Sends an address no more mail; returns whether it was known.
+
+    Args:
+        why: for the operator, without personal data.
+        ends: also ends all subscriptions, as after a complaint.
+    """
+    found = Subscriber.objects.select_for_update(of=["self"]).select_related("site")
+    subscriber = found.filter(site_id=site_id, address_key=address_key(address)).first()
+    if subscriber is None:
+        return False
+    if subscriber.suppressed_at is None:
+        subscriber.suppressed_at, subscriber.suppressed_why = now, why[:200]
+        subscriber.save(update_fields=["suppressed_at", "suppressed_why"])
+    if ends:
+        for one in subscriber.subscriptions.exclude(state=State.ENDED).select_related("thread"):
+            _keep(one, subscriber, Consent.What.ENDED, asker=asker, now=now)
+        subscriber.subscriptions.exclude(state=State.ENDED).update(state=State.ENDED, ended_at=now)
+        _settle_channels(subscriber, now=now)
+    return True
+
+
+@transaction.atomic(durable=True)
+def lift_suppression(*, subscriber_id: int) -> None:
+    """Lets an address have mail again, by an operator's word."""
+    Subscriber.objects.filter(pk=subscriber_id).update(
+        suppressed_at=None, suppressed_why="", bounces=0
+    )
