@@ -39,7 +39,6 @@ from comments.rules.digesting import latest_period, next_send_time, zone_named
 from comments.rules.subscribing import (
     CONFIRM_DAYS,
     DAY_SECONDS,
-    FORGET_DAYS,
     address_key,
     mail_address,
     may_ask,
@@ -160,10 +159,10 @@ def subscribe(
         subscription.frequency, subscription.asked_at = frequency, now
         subscription.state = State.PENDING
         subscription.save(update_fields=["frequency", "asked_at", "state"])
-        _keep(subscription, subscriber, Consent.What.ASKED, asker=asker, now=now)
+        keep_consent(subscription, subscriber, Consent.What.ASKED, asker=asker, now=now)
         if participant is not None and _is_proven(participant, subscriber):
             _activate(subscription, subscriber, now=now)
-            _keep(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
+            keep_consent(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
             return
     _plan_question(subscription, subscriber, now=now)
 
@@ -221,7 +220,7 @@ def _plan_question(subscription: Subscription, subscriber: Subscriber, *, now: d
     )
 
 
-def _keep(
+def keep_consent(
     subscription: Subscription | None,
     subscriber: Subscriber,
     what: Consent.What,
@@ -258,7 +257,7 @@ def confirm(
         subscription = confirmable(subscriber, subscription_id=subscription_id, now=now)
         if subscription.state == State.PENDING:
             _activate(subscription, subscriber, now=now)
-            _keep(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
+            keep_consent(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
     return subscription
 
 
@@ -290,7 +289,7 @@ def _activate(subscription: Subscription, subscriber: Subscriber, *, now: dateti
             if address_key(participant.email) == subscriber.address_key:
                 written.update(email_verified_at=now)
     _level(subscription, subscriber)
-    _settle_channels(subscriber, now=now)
+    settle_channels(subscriber, now=now)
 
 
 def _level(subscription: Subscription, subscriber: Subscriber) -> None:
@@ -301,7 +300,7 @@ def _level(subscription: Subscription, subscriber: Subscriber) -> None:
         )
 
 
-def _settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
+def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
     """Sets when to look for news for a subscriber, after a change of what he wants or when.
 
     A cursor never moves here: what was published before a subscription began is no news for it.
@@ -347,14 +346,16 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
             )
             if is_new:
                 left = f"No more mail about the conversation below #{root_number}."
-                _keep(None, subscriber, Consent.What.ENDED, asker=asker, now=now, wording=left)
+                keep_consent(
+                    None, subscriber, Consent.What.ENDED, asker=asker, now=now, wording=left
+                )
             return
         ended = subscriber.subscriptions.select_related("thread").exclude(state=State.ENDED)
         for subscription in ended.filter(_named(scope)):
-            _keep(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
+            keep_consent(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
             subscription.state, subscription.ended_at = State.ENDED, now
             subscription.save(update_fields=["state", "ended_at"])
-        _settle_channels(subscriber, now=now)
+        settle_channels(subscriber, now=now)
 
 
 def _named(scope: str) -> Q:
@@ -418,8 +419,8 @@ def change_settings(
                 changed.append("frequency")
         if changed:
             for one in active.all():
-                _keep(one, subscriber, Consent.What.CHANGED, asker=asker, now=now)
-            _settle_channels(subscriber, now=now)
+                keep_consent(one, subscriber, Consent.What.CHANGED, asker=asker, now=now)
+            settle_channels(subscriber, now=now)
     return subscriber
 
 
@@ -431,51 +432,3 @@ def forget_subscriber(token: str, *, site_id: int) -> None:
         NotFound: nobody has this token.
     """
     _locked(token, site_id=site_id).delete()
-
-
-@transaction.atomic(durable=True)
-def forget_unconfirmed(*, now: datetime) -> int:
-    """Deletes addresses that never agreed to anything; returns how many.
-
-    One that bounced stays: it is to get no mail, whoever types it.
-    """
-    old = now - timedelta(days=FORGET_DAYS)
-    never = Subscriber.objects.filter(
-        confirmed_at=None, suppressed_at=None, created_at__lt=old
-    ).exclude(subscriptions__asked_at__gte=old)
-    count = never.count()
-    never.delete()
-    return count
-
-
-@transaction.atomic(durable=True)
-def suppress(
-    *, site_id: int, address: str, why: str, now: datetime, ends: bool = False, asker: Asker
-) -> bool:
-    """Sends an address no more mail; returns whether it was known.
-
-    Args:
-        why: for the operator, without personal data.
-        ends: also ends all subscriptions, as after a complaint.
-    """
-    found = Subscriber.objects.select_for_update(of=["self"]).select_related("site")
-    subscriber = found.filter(site_id=site_id, address_key=address_key(address)).first()
-    if subscriber is None:
-        return False
-    if subscriber.suppressed_at is None:
-        subscriber.suppressed_at, subscriber.suppressed_why = now, why[:200]
-        subscriber.save(update_fields=["suppressed_at", "suppressed_why"])
-    if ends:
-        for one in subscriber.subscriptions.exclude(state=State.ENDED).select_related("thread"):
-            _keep(one, subscriber, Consent.What.ENDED, asker=asker, now=now)
-        subscriber.subscriptions.exclude(state=State.ENDED).update(state=State.ENDED, ended_at=now)
-        _settle_channels(subscriber, now=now)
-    return True
-
-
-@transaction.atomic(durable=True)
-def lift_suppression(*, subscriber_id: int) -> None:
-    """Lets an address have mail again, by an operator's word."""
-    Subscriber.objects.filter(pk=subscriber_id).update(
-        suppressed_at=None, suppressed_why="", bounces=0
-    )

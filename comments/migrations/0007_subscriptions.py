@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import comments.models.digests
+import comments.models.deliveries
 
 
 class Migration(migrations.Migration):
@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 (
                     "items",
                     models.JSONField(
-                        default=comments.models.digests.no_items,
+                        default=comments.models.deliveries.no_items,
                         help_text="Pairs of thread and comment; 0 is the page of the thread.",
                     ),
                 ),
@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 (
                     "items",
                     models.JSONField(
-                        default=comments.models.digests.no_items,
+                        default=comments.models.deliveries.no_items,
                         help_text="What of the selection could be read.",
                     ),
                 ),

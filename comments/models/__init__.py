@@ -1,19 +1,6 @@
 """The tables. Each file is one subject; import from here."""
 
-from comments.models.digests import (
-    Channel,
-    Consent,
-    Delivery,
-    Edition,
-    Frequency,
-    Mute,
-    PostOffice,
-    Publication,
-    PublicationOrder,
-    Selection,
-    Subscriber,
-    Subscription,
-)
+from comments.models.deliveries import Delivery, Edition, PostOffice, Selection
 from comments.models.events import Event, EventKind
 from comments.models.logbook import ActorKind, LogKind, LogRow, LogText, SiteChain
 from comments.models.moderation import (
@@ -35,8 +22,17 @@ from comments.models.moderation import (
     TextSignature,
 )
 from comments.models.people import ApiToken, Participant, TokenUse
+from comments.models.publications import Publication, PublicationOrder
 from comments.models.requests import IdempotentAnswer
 from comments.models.sites import SiteSettings
+from comments.models.subscribers import (
+    Channel,
+    Consent,
+    Frequency,
+    Mute,
+    Subscriber,
+    Subscription,
+)
 from comments.models.threads import (
     Comment,
     Format,

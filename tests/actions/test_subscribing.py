@@ -13,10 +13,9 @@ from comments.actions.subscribing import (
     change_settings,
     confirm,
     forget_subscriber,
-    forget_unconfirmed,
     leave,
-    suppress,
 )
+from comments.actions.suppressing import forget_unconfirmed, suppress
 from comments.errors import NotFound, ValidationFailed
 from comments.models import Channel, Consent, Delivery, Frequency, Participant, Subscriber
 from comments.queries.subscribers import everything_about, settings_of, subscription_status

@@ -25,7 +25,7 @@ from comments.actions.answering import forget_answers
 from comments.actions.learning import refit_due
 from comments.actions.outgoing import send_due
 from comments.actions.signing_in import forget_token_uses
-from comments.actions.subscribing import forget_unconfirmed
+from comments.actions.suppressing import forget_unconfirmed
 
 logger = logging.getLogger(__name__)
 
