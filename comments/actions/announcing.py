@@ -53,13 +53,20 @@ def announce_again(thread: Thread, comment_ids: Iterable[int], *, now: datetime)
     )
 
 
-@transaction.atomic(durable=True)
 def seal_publications(*, site_id: int) -> int:
     """Numbers what was published since the last time; returns the last position of the site.
 
     A transaction that is still open has its rows numbered after it has ended, by the next sealer:
     positions only ever grow, and whatever has one can be seen by everybody.
     """
+    if not Publication.objects.filter(site_id=site_id, position=None).exists():
+        order = PublicationOrder.objects.filter(site_id=site_id)
+        return order.values_list("last_position", flat=True).first() or 0
+    with transaction.atomic(durable=True):
+        return _seal_rows(site_id=site_id)
+
+
+def _seal_rows(*, site_id: int) -> int:
     PublicationOrder.objects.get_or_create(site_id=site_id)
     order = PublicationOrder.objects.select_for_update().get(site_id=site_id)
     while True:

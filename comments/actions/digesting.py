@@ -8,6 +8,7 @@ leaves either both or neither.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -28,11 +29,19 @@ from comments.models import (
     Subscriber,
     Subscription,
 )
-from comments.queries.digests import Interval, NewsReader, readers_of, received_by, unfinished_of
+from comments.queries.digests import (
+    Interval,
+    NewsReader,
+    readers_of,
+    received_by,
+    unfinished_of,
+    with_both_channels,
+)
 from comments.queries.subscribers import last_position, schedule_of
 from comments.rules.digesting import (
     Item,
     Reader,
+    Schedule,
     digest_items,
     instant_items,
     latest_period,
@@ -40,7 +49,7 @@ from comments.rules.digesting import (
 )
 from comments.rules.subscribing import address_key
 
-AT_ONCE = 200
+AT_ONCE = 500
 """Channels in one transaction."""
 DIGEST_WAITS_SECONDS = 15 * 60
 INSTANT_WAITS_SECONDS = 60
@@ -50,6 +59,10 @@ State = Delivery.State
 UNSENT = (State.QUEUED, State.DEFERRED)
 UNDERWAY = (State.SENDING, State.IN_DOUBT)
 MERGED = "merged into the next"
+
+
+class MovedMeanwhile(Exception):
+    """A channel was moved by somebody who did not hold its lock."""
 
 
 @dataclass(slots=True)
@@ -100,8 +113,15 @@ def _due(*, site_id: int, now: datetime, only: str, after: int | None) -> list[C
         due = due.filter(pk__gt=after).order_by("pk")
     else:
         due = due.order_by("due_at", "pk")
-    locked = due.select_for_update(of=["self"], skip_locked=True).select_related("subscriber__site")
-    return list(locked[:AT_ONCE])
+    locked = due.select_for_update(of=["self"], skip_locked=True).select_related("subscriber")
+    return list(locked.only(*_COLUMNS)[:AT_ONCE])
+
+
+_COLUMNS = (
+    *("subscriber_id", "kind", "cursor", "last_period", "due_at"),
+    *("subscriber__address_key", "subscriber__tz", "subscriber__send_hour", "subscriber__weekday"),
+    *("subscriber__paused_at", "subscriber__suppressed_at"),
+)
 
 
 def mark_instant(*, site_id: int, now: datetime) -> None:
@@ -146,9 +166,13 @@ class _Run:
     planned: Planned
     news: NewsReader = field(init=False)
     to: int = field(init=False)
+    with_both: set[int] = field(init=False)
     common: dict[int, list[Item]] = field(default_factory=dict)
     selections: dict[tuple[object, ...], Selection] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    periods: dict[Schedule, date] = field(default_factory=dict)
+    next_times: dict[Schedule, datetime] = field(default_factory=dict)
+    moves: dict[_Move, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def plan(self, channels: list[Channel]) -> None:
         """Plans for channels that are locked."""
@@ -158,44 +182,60 @@ class _Run:
         subscribers = {channel.subscriber_id: channel.subscriber for channel in channels}
         readers = readers_of(list(subscribers.values()))
         unsent = unfinished_of(subscribers)
+        self.with_both = with_both_channels(subscribers)
         for channel in channels:
             self.planned.looked_at += 1
             reader = readers.get(channel.subscriber_id)
             subscriber = channel.subscriber
             if reader is None or subscriber.paused_at or subscriber.suppressed_at:
-                _move(channel, due_at=None)
+                self._move(channel, due_at=None)
                 continue
             unfinished = unsent.get((channel.subscriber_id, channel.kind), [])
             if channel.kind == Channel.Kind.DIGEST:
                 self._plan_digest(channel, reader, unfinished)
             else:
                 self._plan_instant(channel, reader, unfinished)
-        Delivery.objects.bulk_create(self.deliveries, batch_size=200)
+        self._move_all()
+        Delivery.objects.bulk_create(self.deliveries, batch_size=AT_ONCE)
 
     def _plan_digest(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
-        if not reader.digest_frequency:
-            _move(channel, due_at=None)
+        if not reader.digest_frequency and not reader.is_owed_after(channel.cursor):
+            self._move(channel, due_at=None)
             return
-        schedule = schedule_of(channel.subscriber, frequency=reader.digest_frequency)
-        period = latest_period(self.now, schedule)
+        frequency = reader.digest_frequency or Frequency.DAILY
+        schedule = schedule_of(channel.subscriber, frequency=frequency)
+        period = self._period(schedule)
         last = channel.last_period or period
         if period <= last:
-            _move(channel, due_at=next_send_time(last, self.now, schedule))
+            self._move(channel, due_at=next_send_time(last, self.now, schedule))
             return
         if any(one.state in UNDERWAY or one.lease_until for one in unfinished):
-            _move(channel, due_at=self.now + timedelta(seconds=DIGEST_WAITS_SECONDS))
+            self._move(channel, due_at=self.now + timedelta(seconds=DIGEST_WAITS_SECONDS))
             return
         after = self._merge(channel, unfinished)
         items = self._digest_items(channel, reader, after=after)
-        moved = _move(
+        self._move(
             channel,
             cursor=self.to,
             last_period=period,
-            due_at=next_send_time(period, self.now, schedule),
+            due_at=self._next(schedule, period) if reader.digest_frequency else None,
         )
-        if items and moved:
+        if items:
             self.planned.digests += 1
-            self._deliver(channel, scope="digest", period=period.isoformat(), items=items)
+            self._deliver(
+                channel, after=after, scope="digest", period=period.isoformat(), items=items
+            )
+
+    def _period(self, schedule: Schedule) -> date:
+        if schedule not in self.periods:
+            self.periods[schedule] = latest_period(self.now, schedule)
+        return self.periods[schedule]
+
+    def _next(self, schedule: Schedule, period: date) -> datetime:
+        """Returns when the digest after the one of ``period``, the latest, is due."""
+        if schedule not in self.next_times:
+            self.next_times[schedule] = next_send_time(period, self.now, schedule)
+        return self.next_times[schedule]
 
     def _digest_items(self, channel: Channel, reader: Reader, *, after: int) -> list[Item]:
         interval = self.news.between(after, self.to)
@@ -204,6 +244,7 @@ class _Run:
             len(reader.wishes) == 1
             and reader.wishes[0].scope == "site"
             and reader.wishes[0].began <= after
+            and not reader.wishes[0].switches
             and not reader.muted
             and not received
             and reader.address_key not in interval.author_keys
@@ -217,19 +258,51 @@ class _Run:
 
     def _plan_instant(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
         if any(one.state != State.EXPIRED for one in unfinished):
-            _move(channel, due_at=self.now + timedelta(seconds=INSTANT_WAITS_SECONDS))
+            self._move(channel, due_at=self.now + timedelta(seconds=INSTANT_WAITS_SECONDS))
             return
         after = self._merge(channel, unfinished)
         interval = self.news.between(after, self.to)
         received = self._received(channel, reader, interval, after=after)
         mails = instant_items(interval.within(reader), reader, received=received)
-        if not _move(channel, cursor=self.to, due_at=None):
-            return
+        self._move(channel, cursor=self.to, due_at=None)
         for (thread_id, scope), items in mails.items():
             self.planned.instants += 1
-            self._deliver(
-                channel, scope=scope, period=f"{thread_id}:{self.to}:{scope}"[:40], items=items
+            # What was taken over may have covered just the same.
+            again = f"+{unfinished[-1].pk}" if unfinished else ""
+            period = f"{thread_id}:{self.to}:{scope.partition('-')[0]}{again}"
+            self._deliver(channel, after=after, scope=scope, period=period, items=items)
+
+    def _move(
+        self,
+        channel: Channel,
+        *,
+        due_at: datetime | None,
+        cursor: int | None = None,
+        last_period: date | None = None,
+    ) -> None:
+        """Plans to move a channel on; those that move alike are moved together."""
+        move = _Move(
+            cursor=channel.cursor,
+            last_period=channel.last_period,
+            to=channel.cursor if cursor is None else cursor,
+            to_period=last_period or channel.last_period,
+            due_at=due_at,
+        )
+        self.moves[move].append(channel.pk)
+
+    def _move_all(self) -> None:
+        """Moves the channels on, by compare-and-swap.
+
+        Raises:
+            MovedMeanwhile: one of them is not where it was read. Nothing of this run is stored.
+        """
+        for move, pks in self.moves.items():
+            seen = Channel.objects.filter(
+                pk__in=pks, cursor=move.cursor, last_period=move.last_period
             )
+            moved = seen.update(due_at=move.due_at, cursor=move.to, last_period=move.to_period)
+            if moved != len(pks):
+                raise MovedMeanwhile
 
     def _merge(self, channel: Channel, unfinished: Iterable[Delivery]) -> int:
         """Takes over what was never sent; returns the position that the news begin after."""
@@ -244,12 +317,18 @@ class _Run:
     def _received(
         self, channel: Channel, reader: Reader, interval: Interval, *, after: int
     ) -> set[Item]:
-        """Returns what was sent already: only what is there again, or was taken over, can be."""
-        if not interval.has_again and after == channel.cursor:
+        """Returns what was sent already.
+
+        That can only be what is there again, was taken over, or came by the other channel.
+        """
+        has_other = channel.subscriber_id in self.with_both
+        if not interval.has_again and after == channel.cursor and not has_other:
             return set()
         return received_by(channel.subscriber_id, interval.within(reader))
 
-    def _deliver(self, channel: Channel, *, scope: str, period: str, items: list[Item]) -> None:
+    def _deliver(
+        self, channel: Channel, *, after: int, scope: str, period: str, items: list[Item]
+    ) -> None:
         label = period if channel.kind == Channel.Kind.DIGEST else ""
         key = (channel.kind, scope, label, tuple(items))
         if key not in self.selections:
@@ -262,7 +341,7 @@ class _Run:
                 subscriber=channel.subscriber,
                 kind=channel.kind,
                 period=period,
-                after_position=channel.cursor,
+                after_position=after,
                 to_position=self.to,
                 selection=self.selections[key],
                 due_at=self.now,
@@ -271,24 +350,15 @@ class _Run:
         )
 
 
-def _move(
-    channel: Channel,
-    *,
-    due_at: datetime | None,
-    cursor: int | None = None,
-    last_period: date | None = None,
-) -> bool:
-    """Moves a channel on; false if somebody else has moved it since it was read."""
-    seen = Channel.objects.filter(
-        pk=channel.pk, cursor=channel.cursor, last_period=channel.last_period
-    )
-    return bool(
-        seen.update(
-            due_at=due_at,
-            cursor=channel.cursor if cursor is None else cursor,
-            last_period=last_period or channel.last_period,
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Where channels stand, and where they are moved to."""
+
+    cursor: int
+    last_period: date | None
+    to: int
+    to_period: date | None
+    due_at: datetime | None
 
 
 def preview_items(subscriber_id: int, *, at: datetime) -> Selection | None:

@@ -6,13 +6,11 @@ about no more than mails that ask for confirmation, a few a day.
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
 from comments.actions.announcing import seal_publications
 from comments.actions.selecting import selection_for
@@ -28,8 +26,8 @@ from comments.models import (
     Subscription,
     Thread,
 )
+from comments.queries.scopes import scope_named
 from comments.queries.subscribers import (
-    NO_SUCH_LINK,
     last_position,
     schedule_of,
     subscriber_of,
@@ -47,9 +45,9 @@ from comments.rules.subscribing import (
 State = Subscription.State
 HOURS = range(24)
 DIGEST = (Frequency.DAILY, Frequency.WEEKLY)
-
-_THREAD = re.compile(r"thread-(\d{1,18})\Z")
-_CONVERSATION = re.compile(r"conversation-(\d{1,18})-(\d{1,18})\Z")
+MOST_SWITCHES = 40
+"""Changes between at once and digest that are remembered of a subscription: an even number, so that
+what is older than the first is told the way that it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +279,8 @@ def _activate(subscription: Subscription, subscriber: Subscriber, *, now: dateti
     position = last_position(site_id=subscriber.site_id)
     subscription.state, subscription.confirmed_at = State.ACTIVE, now
     subscription.began, subscription.ended_at = position, None
-    subscription.save(update_fields=["state", "confirmed_at", "began", "ended_at"])
+    subscription.switches = []
+    subscription.save(update_fields=["state", "confirmed_at", "began", "ended_at", "switches"])
     if subscription.participant_id is not None:
         # The link in the mail has shown that whoever asked reads that mailbox.
         written = Participant.objects.filter(pk=subscription.participant_id)
@@ -304,29 +303,38 @@ def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
     """Sets when to look for news for a subscriber, after a change of what he wants or when.
 
     A cursor never moves here: what was published before a subscription began is no news for it.
+    What is still due the way that was chosen before a change is looked for once more.
     """
-    active = subscriber.subscriptions.filter(state=State.ACTIVE)
-    frequencies = set(active.values_list("frequency", flat=True))
+    active = list(subscriber.subscriptions.filter(state=State.ACTIVE))
     for kind in Channel.Kind:
-        wanted = [one for one in frequencies if (one in DIGEST) == (kind == Channel.Kind.DIGEST)]
-        if not wanted or subscriber.paused_at is not None:
-            Channel.objects.filter(subscriber=subscriber, kind=kind).update(due_at=None)
+        is_digest = kind == Channel.Kind.DIGEST
+        wanted = [one.frequency for one in active if (one.frequency in DIGEST) == is_digest]
+        changed = [one.switches[-1] for one in active if one.switches]
+        if wanted:
+            Channel.objects.get_or_create(
+                subscriber=subscriber,
+                kind=kind,
+                defaults={"cursor": last_position(site_id=subscriber.site_id)},
+            )
+        # Locked: the planner may be moving it on, and what it writes must stay.
+        found = Channel.objects.select_for_update().filter(subscriber=subscriber, kind=kind)
+        channel = found.first()
+        if channel is None:
             continue
-        channel, _ = Channel.objects.get_or_create(
-            subscriber=subscriber,
-            kind=kind,
-            defaults={"cursor": last_position(site_id=subscriber.site_id)},
-        )
-        channel.due_at = now
-        if kind == Channel.Kind.DIGEST:
-            schedule = schedule_of(subscriber, frequency=wanted[0])
+        is_looked_for = wanted or any(position > channel.cursor for position in changed)
+        if subscriber.paused_at is not None or not is_looked_for:
+            channel.due_at = None
+        elif is_digest:
+            schedule = schedule_of(subscriber, frequency=wanted[0] if wanted else Frequency.DAILY)
             channel.last_period = channel.last_period or latest_period(now, schedule)
             channel.due_at = next_send_time(channel.last_period, now, schedule)
+        else:
+            channel.due_at = now
         channel.save(update_fields=["due_at", "last_period"])
 
 
 def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) -> None:
-    """Ends what a link in a mail names; twice is once.
+    """Ends what a link in a mail names; twice is once, and what is gone by itself has ended.
 
     Args:
         scope: ``site``, ``thread-<id>``, ``answers``, ``digest`` (all that goes into it), ``all``,
@@ -337,10 +345,11 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
     """
     with transaction.atomic(durable=True):
         subscriber = _locked(token, site_id=site_id)
-        if conversation := _CONVERSATION.match(scope):
-            thread_id, root_number = map(int, conversation.groups())
+        named = scope_named(scope)
+        if named.conversation is not None:
+            thread_id, root_number = named.conversation
             if not Thread.objects.filter(pk=thread_id, site_id=site_id).exists():
-                raise NotFound(NO_SUCH_LINK)
+                return
             _, is_new = Mute.objects.get_or_create(
                 subscriber=subscriber, thread_id=thread_id, root_number=root_number
             )
@@ -351,30 +360,29 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
                 )
             return
         ended = subscriber.subscriptions.select_related("thread").exclude(state=State.ENDED)
-        for subscription in ended.filter(_named(scope)):
+        for subscription in ended.filter(named.subscriptions):
             keep_consent(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
             subscription.state, subscription.ended_at = State.ENDED, now
             subscription.save(update_fields=["state", "ended_at"])
         settle_channels(subscriber, now=now)
 
 
-def _named(scope: str) -> Q:
-    """Returns which subscriptions a scope names.
+@transaction.atomic(durable=True)
+def rejoin_conversation(
+    token: str, *, thread_id: int, root_number: int, site_id: int, asker: Asker, now: datetime
+) -> None:
+    """Takes back that somebody has left a conversation; where nobody has, nothing changes.
+
+    What was published meanwhile is no news any more, where a mail has left it out already.
 
     Raises:
-        NotFound: it is none.
+        NotFound: nobody has this token.
     """
-    if thread := _THREAD.match(scope):
-        return Q(thread_id=int(thread[1]))
-    named = {
-        "all": Q(),
-        "site": Q(thread=None, participant=None),
-        "answers": Q(participant__isnull=False),
-        "digest": Q(frequency__in=DIGEST),
-    }
-    if scope not in named:
-        raise NotFound(NO_SUCH_LINK)
-    return named[scope]
+    subscriber = _locked(token, site_id=site_id)
+    count, _ = subscriber.mutes.filter(thread_id=thread_id, root_number=root_number).delete()
+    if count:
+        back = f"Mail again about the conversation below #{root_number}."
+        keep_consent(None, subscriber, Consent.What.CHANGED, asker=asker, now=now, wording=back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,8 +421,11 @@ def change_settings(
                 raise NotFound("There is no such subscription.")
         if change.frequency is not None:
             for one in chosen.exclude(frequency=change.frequency):
+                if (one.frequency in DIGEST) != (change.frequency in DIGEST):
+                    position = last_position(site_id=site_id)
+                    one.switches = [*one.switches, position][-MOST_SWITCHES:]
                 one.frequency = change.frequency
-                one.save(update_fields=["frequency"])
+                one.save(update_fields=["frequency", "switches"])
                 _level(one, subscriber)
                 changed.append("frequency")
         if changed:

@@ -54,8 +54,9 @@ def suppress(
 
 
 @transaction.atomic(durable=True)
-def lift_suppression(*, subscriber_id: int) -> None:
+def lift_suppression(*, subscriber_id: int, now: datetime) -> None:
     """Lets an address have mail again, by an operator's word."""
-    Subscriber.objects.filter(pk=subscriber_id).update(
-        suppressed_at=None, suppressed_why="", bounces=0
-    )
+    subscriber = Subscriber.objects.select_for_update().get(pk=subscriber_id)
+    subscriber.suppressed_at, subscriber.suppressed_why, subscriber.bounces = None, "", 0
+    subscriber.save(update_fields=["suppressed_at", "suppressed_why", "bounces"])
+    settle_channels(subscriber, now=now)

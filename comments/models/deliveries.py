@@ -108,7 +108,9 @@ class Delivery(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     due_at = models.DateTimeField(null=True, help_text="Null: not again by itself.")
     lease_until = models.DateTimeField(null=True)
-    lease_by = models.CharField(max_length=32, blank=True, help_text="Which connection has it.")
+    lease_by = models.CharField(
+        max_length=32, blank=True, help_text="Which sender has it, or had it."
+    )
     created_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True)
@@ -141,8 +143,10 @@ class Delivery(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(state="sending"), name="delivery_sending"
             ),
-            models.Index(fields=["site", "-created_at"], name="delivery_latest"),
-            models.Index(fields=["site", "state", "-created_at"], name="delivery_by_state"),
+            # A run of the planner gives thousands of rows one time: the id decides among them.
+            models.Index(fields=["site", "-created_at", "-id"], name="delivery_latest"),
+            models.Index(fields=["site", "state", "-created_at", "-id"], name="delivery_by_state"),
+            models.Index(fields=["site", "kind", "-created_at", "-id"], name="delivery_by_kind"),
             models.Index(
                 fields=["sent_at"], condition=Q(sent_at__isnull=False), name="delivery_sent"
             ),

@@ -8,6 +8,12 @@ from django.db.models import Q
 
 from comments.models.people import Participant
 from comments.models.threads import Thread
+from comments.rules.subscribing import scope_of
+
+
+def no_positions() -> list[int]:
+    """Returns the default of ``switches``."""
+    return []
 
 
 class Subscriber(models.Model):
@@ -101,6 +107,10 @@ class Subscription(models.Model):
     began = models.PositiveBigIntegerField(
         default=0, help_text="The last position when it was confirmed: what is older is no news."
     )
+    switches = models.JSONField(
+        default=no_positions,
+        help_text="Where in the order it changed between at once and digest, oldest first.",
+    )
     asked_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -150,9 +160,7 @@ class Subscription(models.Model):
     @property
     def scope(self) -> str:
         """Returns what it is of, as links and selections name it."""
-        if self.thread_id is not None:
-            return f"thread-{self.thread_id}"
-        return "site" if self.participant_id is None else "answers"
+        return scope_of(thread_id=self.thread_id, participant_id=self.participant_id)
 
 
 class Channel(models.Model):
@@ -227,6 +235,9 @@ class Consent(models.Model):
     origin = models.CharField(max_length=45, blank=True, help_text="Address of the request.")
     way = models.CharField(max_length=40, help_text="The door: page, API, link in a mail.")
     wording = models.TextField(blank=True, help_text="What was agreed to, as it was shown.")
+
+    class Meta:
+        indexes = [models.Index(fields=["what", "at"], name="consent_by_day")]
 
     def __str__(self) -> str:
         return f"{self.what} {self.at:%Y-%m-%d}"

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from comments.models import (
+    Channel,
     Delivery,
     Frequency,
     Mention,
@@ -19,11 +20,14 @@ from comments.models import (
     Subscription,
 )
 from comments.rules.digesting import Item, News, Reader, Wish
-from comments.rules.subscribing import address_key
+from comments.rules.subscribing import address_key, scope_of
 
 State = Delivery.State
 NOT_RECEIVED = (State.CANCELLED, State.EXPIRED, State.BOUNCED)
 OVER = (State.SENT, State.CANCELLED, State.BOUNCED)
+
+AT_ONCE = 500
+"""Values in one list of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,53 +65,12 @@ class NewsReader:
         found = Publication.objects.filter(
             site_id=self._site_id, position__gt=after, position__lte=to
         )
-        rows: list[Any] = list(
-            found.order_by("position").values(
-                "position",
-                "thread_id",
-                "comment_id",
-                "again",
-                "comment__visible",
-                "comment__root_number",
-                "comment__author_id",
-                "comment__author__email",
-                "comment__author__email_verified_at",
-                "comment__reply_to__author_id",
-            )
-        )
-        mentioned = defaultdict(set)
         mentions = Mention.objects.filter(
-            participant__isnull=False,
             comment__publications__site_id=self._site_id,
             comment__publications__position__gt=after,
             comment__publications__position__lte=to,
         )
-        for comment_id, participant_id in mentions.values_list("comment_id", "participant_id"):
-            mentioned[comment_id].add(participant_id)
-        first = dict[int | None, int | None]()
-        again = [row["comment_id"] for row in rows if row["again"]]
-        for start in range(0, len(again), 500):
-            firsts = Publication.objects.filter(
-                comment_id__in=again[start : start + 500], again=False
-            )
-            first.update(firsts.values_list("comment_id", "position"))
-        news = tuple(
-            News(
-                position=row["position"],
-                thread_id=row["thread_id"],
-                comment_id=row["comment_id"],
-                visible=row["comment_id"] is None or row["comment__visible"],
-                again=row["again"],
-                first_position=first.get(row["comment_id"]) if row["again"] else row["position"],
-                author_id=row["comment__author_id"],
-                author_key=_verified_key(row),
-                root_number=row["comment__root_number"],
-                concerns=frozenset(
-                    mentioned[row["comment_id"]] | {row["comment__reply_to__author_id"]} - {None}
-                ),
-            )
-            for row in rows
-        )
+        news = _news(found, mentions)
         by_thread = defaultdict(list)
         for one in news:
             by_thread[one.thread_id].append(one)
@@ -117,6 +80,71 @@ class NewsReader:
             author_keys=frozenset(one.author_key for one in news if one.author_key),
             has_again=any(one.again for one in news),
         )
+
+
+def news_of(items: Iterable[Item]) -> tuple[News, ...]:
+    """Returns the first publications of these things, by position."""
+    pairs = list(items)
+    comment_ids = [comment_id for _, comment_id in pairs if comment_id]
+    page_ids = [thread_id for thread_id, comment_id in pairs if not comment_id]
+    found: list[News] = []
+    for start in range(0, len(comment_ids), AT_ONCE):
+        some = comment_ids[start : start + AT_ONCE]
+        first = Publication.objects.filter(comment_id__in=some, again=False)
+        found += _news(first, Mention.objects.filter(comment_id__in=some))
+    for start in range(0, len(page_ids), AT_ONCE):
+        pages = Publication.objects.filter(
+            thread_id__in=page_ids[start : start + AT_ONCE], comment=None
+        )
+        found += _news(pages, Mention.objects.none())
+    return tuple(sorted(found, key=lambda one: one.position))
+
+
+def _news(found: QuerySet[Publication], mentions: QuerySet[Mention]) -> tuple[News, ...]:
+    """Returns publications, by position, with whom they concern by these mentions."""
+    rows: list[Any] = list(
+        found.filter(position__isnull=False)
+        .order_by("position")
+        .values(
+            "position",
+            "thread_id",
+            "comment_id",
+            "again",
+            "comment__visible",
+            "comment__root_number",
+            "comment__author_id",
+            "comment__author__email",
+            "comment__author__email_verified_at",
+            "comment__reply_to__author_id",
+        )
+    )
+    mentioned = defaultdict(set)
+    resolved = mentions.filter(participant__isnull=False)
+    for comment_id, participant_id in resolved.values_list("comment_id", "participant_id"):
+        mentioned[comment_id].add(participant_id)
+    first = dict[int | None, int | None]()
+    again = [row["comment_id"] for row in rows if row["again"]]
+    for start in range(0, len(again), AT_ONCE):
+        some = again[start : start + AT_ONCE]
+        firsts = Publication.objects.filter(comment_id__in=some, again=False)
+        first.update(firsts.values_list("comment_id", "position"))
+    return tuple(
+        News(
+            position=row["position"],
+            thread_id=row["thread_id"],
+            comment_id=row["comment_id"],
+            visible=row["comment_id"] is None or row["comment__visible"],
+            again=row["again"],
+            first_position=first.get(row["comment_id"]) if row["again"] else row["position"],
+            author_id=row["comment__author_id"],
+            author_key=_verified_key(row),
+            root_number=row["comment__root_number"],
+            concerns=frozenset(
+                mentioned[row["comment_id"]] | {row["comment__reply_to__author_id"]} - {None}
+            ),
+        )
+        for row in rows
+    )
 
 
 def _verified_key(row: Any) -> str:
@@ -129,23 +157,26 @@ def readers_of(subscribers: Collection[Subscriber]) -> dict[int, Reader]:
     """Returns what each subscriber wants; for those alone who want anything."""
     wishes = defaultdict(list)
     frequencies = dict[int, str]()
-    active = Subscription.objects.filter(
-        subscriber__in=subscribers, state=Subscription.State.ACTIVE
-    )
-    for one in active.order_by("pk"):
-        if one.frequency != Frequency.INSTANT:
-            frequencies[one.subscriber_id] = one.frequency
-        wishes[one.subscriber_id].append(
+    ids = [one.pk for one in subscribers]
+    active = Subscription.objects.filter(subscriber__in=ids, state=Subscription.State.ACTIVE)
+    # Values: a digest reads as many of these as there are subscribers.
+    for subscriber_id, frequency, began, thread_id, participant_id, switches in active.order_by(
+        "pk"
+    ).values_list("subscriber_id", "frequency", "began", "thread_id", "participant_id", "switches"):
+        if frequency != Frequency.INSTANT:
+            frequencies[subscriber_id] = frequency
+        wishes[subscriber_id].append(
             Wish(
-                scope=one.scope,
-                is_instant=one.frequency == Frequency.INSTANT,
-                began=one.began,
-                thread_id=one.thread_id,
-                participant_id=one.participant_id,
+                scope=scope_of(thread_id=thread_id, participant_id=participant_id),
+                is_instant=frequency == Frequency.INSTANT,
+                began=began,
+                thread_id=thread_id,
+                participant_id=participant_id,
+                switches=tuple(switches),
             )
         )
     muted = defaultdict(set)
-    mutes = Mute.objects.filter(subscriber__in=subscribers)
+    mutes = Mute.objects.filter(subscriber__in=ids)
     for subscriber_id, thread_id, root in mutes.values_list(
         "subscriber_id", "thread_id", "root_number"
     ):
@@ -181,23 +212,34 @@ def received_by(subscriber_id: int, news: Iterable[News]) -> set[Item]:
     }
 
 
+def with_both_channels(subscribers: Collection[int]) -> set[int]:
+    """Returns which subscribers have been told things both ways: at once, and in digests."""
+    found = Channel.objects.filter(subscriber__in=subscribers, kind=Channel.Kind.INSTANT)
+    both = found.filter(subscriber__channels__kind=Channel.Kind.DIGEST)
+    return set(both.values_list("subscriber_id", flat=True))
+
+
 def unfinished_of(subscribers: Collection[int]) -> dict[tuple[int, str], list[Delivery]]:
     """Returns the news that each subscriber is still owed: by kind, oldest first.
 
-    That is what is not over yet, and what expired since the last that is: nobody has sent it.
+    That is what is not over yet, and what expired since the last that is: nobody has sent it. What
+    is in doubt and not tried again by itself is over: it was perhaps received, and counts as that.
     """
     news = Delivery.objects.filter(
         subscriber__in=subscribers, kind__in=[Delivery.Kind.DIGEST, Delivery.Kind.INSTANT]
     )
+    over = Q(state__in=OVER) | Q(state=State.IN_DOUBT, due_at=None)
     reached = {
-        (pk, kind): position
-        for pk, kind, position in news.filter(state__in=OVER)
+        (pk, kind): (position, planned_at)
+        for pk, kind, position, planned_at in news.filter(over)
         .values_list("subscriber_id", "kind")
-        .annotate(Max("to_position"))
+        .annotate(Max("to_position"), Max("created_at"))
     }
     found = defaultdict(list)
-    for one in news.exclude(state__in=OVER).order_by("to_position", "pk"):
-        is_past = one.to_position <= reached.get((one.subscriber_id, one.kind), 0)
+    for one in news.exclude(over).order_by("to_position", "pk"):
+        last = reached.get((one.subscriber_id, one.kind))
+        # Of several mails of one moment, one that went does not stand for those that did not.
+        is_past = last is not None and (one.to_position, one.created_at) < last
         if one.state != State.EXPIRED or not is_past:
             found[one.subscriber_id, one.kind].append(one)
     return found

@@ -30,6 +30,7 @@ class SiteProfile:
     allowed_origins: frozenset[str]
     jwt_algorithm: str
     jwt_key: str
+    digest_name: str
 
 
 _origin: ContextVar[str | None] = ContextVar("origin", default=None)
@@ -66,9 +67,15 @@ def profile_of(site: Site) -> SiteProfile:
         allowed_origins=frozenset(row.allowed_origins),
         jwt_algorithm=row.jwt_algorithm,
         jwt_key=row.jwt_key,
+        digest_name=name_of_digest(row.digest_name, site=site),
     )
     _profiles[site.pk] = (monotonic(), profile)
     return profile
+
+
+def name_of_digest(chosen: str, *, site: Site) -> str:
+    """Returns what the digest of a site is called, whether or not a name was chosen for it."""
+    return chosen or f"{site.name} Daily Digest"
 
 
 def forget_profiles() -> None:

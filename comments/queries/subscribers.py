@@ -16,6 +16,7 @@ from comments.models import (
     Subscriber,
     Subscription,
 )
+from comments.queries.sites import name_of_digest
 from comments.rules.digesting import Schedule
 from comments.rules.subscribing import (
     Known,
@@ -49,7 +50,7 @@ NO_SUCH_LINK = "This link leads to no subscription (any more)."
 def digest_name(site: Site) -> str:
     """Returns what the digest of a site is called."""
     named = SiteSettings.objects.filter(site=site).values_list("digest_name", flat=True).first()
-    return named or f"{site.name} Daily Digest"
+    return name_of_digest(named or "", site=site)
 
 
 def label_of(subscription: Subscription, *, digest: str) -> str:

@@ -117,6 +117,17 @@ class Wish:
     also when it can be read again."""
     thread_id: int | None = None
     participant_id: int | None = None
+    switches: tuple[int, ...] = ()
+    """Positions after which it was told the other way: at once, or in the digest."""
+
+    def is_told_at_once(self, news: News) -> bool:
+        """Returns which way a publication is told: the one that was chosen when it appeared.
+
+        So a change of the frequency moves nothing: what was due in the digest stays due there.
+        """
+        appeared = news.first_position or 0
+        changed = sum(1 for position in self.switches if appeared <= position)
+        return self.is_instant ^ bool(changed % 2)
 
     def takes(self, news: News) -> bool:
         """Returns whether a publication is news for this wish."""
@@ -134,9 +145,13 @@ class Reader:
     address_key: str
     wishes: tuple[Wish, ...]
     digest_frequency: str = ""
-    """``daily`` or ``weekly``; empty where nothing goes into a digest."""
+    """``daily`` or ``weekly``; empty where nothing goes into a digest (any more)."""
     muted: frozenset[tuple[int, int]] = frozenset()
     """Conversations that were left: thread, and number of the root."""
+
+    def is_owed_after(self, position: int) -> bool:
+        """Returns whether something newer may be due a way that was left since."""
+        return any(wish.switches and wish.switches[-1] > position for wish in self.wishes)
 
     def refuses(self, news: News) -> bool:
         """Returns whether it is his own, or of a conversation that he has left."""
@@ -150,7 +165,7 @@ class Reader:
 
     def instant_wish_for(self, news: News) -> Wish | None:
         """Returns the wish by which something is told at once; a thread's before all others."""
-        takers = [wish for wish in self.wishes if wish.is_instant and wish.takes(news)]
+        takers = [wish for wish in self.wishes if wish.takes(news) and wish.is_told_at_once(news)]
         return min(takers, key=_breadth, default=None)
 
 
@@ -179,7 +194,7 @@ def digest_items(
         if (
             one.visible
             and one.item not in received
-            and any(not wish.is_instant and wish.takes(one) for wish in reader.wishes)
+            and any(wish.takes(one) and not wish.is_told_at_once(one) for wish in reader.wishes)
             and not reader.refuses(one)
             and reader.instant_wish_for(one) is None
         ):
@@ -204,3 +219,46 @@ def instant_items(
         if wish is not None:
             mails.setdefault((one.thread_id, wish.scope), {}).setdefault(one.item)
     return {key: list(items) for key, items in mails.items()}
+
+
+def wants_all(reader: Reader, *, after: int) -> bool:
+    """Returns whether a reader wants all that was planned for his digest, without a closer look.
+
+    Args:
+        after: the position that the digest begins after.
+    """
+    [first, *others] = reader.wishes
+    return (
+        not others
+        and not reader.muted
+        and not first.switches
+        and first.scope == "site"
+        and not first.is_instant
+        and first.began <= after
+    )
+
+
+def still_wanted(
+    items: Iterable[Item],
+    *,
+    news: Iterable[News],
+    reader: Reader,
+    scope: str,
+    readable: Collection[Item],
+) -> list[Item]:
+    """Returns what of a planned mail its reader still wants, in the order in which it was planned.
+
+    What cannot be read now counts as wanted: it is left out for a reason of its own.
+
+    Args:
+        news: the items as they were published.
+        scope: of a mail that tells at once; empty for a digest.
+        readable: the items that can be read now.
+    """
+    wanted: set[Item] = set()
+    if scope:
+        for (_, by), some in instant_items(news, reader).items():
+            wanted.update(some if by == scope else ())
+    else:
+        wanted.update(digest_items(news, reader))
+    return [item for item in items if item in wanted or item not in readable]

@@ -88,6 +88,13 @@ def status_of(*, is_suppressed: bool, states: Collection[str]) -> Known:
     return "unsubscribed" if states else "unknown"
 
 
+def scope_of(*, thread_id: int | None, participant_id: int | None) -> str:
+    """Returns what a subscription is of, as links and selections name it."""
+    if thread_id is not None:
+        return f"thread-{thread_id}"
+    return "site" if participant_id is None else "answers"
+
+
 def time_wording(*, frequency: str, send_hour: int, weekday: int, tz: str) -> str:
     """Returns how often, and when, as a reader is told it."""
     if frequency == "instant":

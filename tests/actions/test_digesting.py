@@ -8,6 +8,7 @@ import pytest
 
 from comments.actions.digesting import plan_due, preview_items
 from comments.actions.subscribing import Change, Times, change_settings, leave
+from comments.actions.suppressing import lift_suppression, suppress
 from comments.models import Channel, Delivery, Frequency
 from tests.mailing import (
     ASKER,
@@ -304,3 +305,108 @@ def test_nothing_of_another_time_is_news_for_a_new_subscriber() -> None:
     planned(morning())
     assert digests(ana) == []
     assert later(60) > NOW
+
+
+def frequency(token: str, to: Frequency, *, now: datetime) -> None:
+    change_settings(token, change=Change(frequency=to), site_id=1, asker=ASKER, now=now)
+
+
+def test_a_change_of_the_frequency_loses_nothing_and_tells_nothing_twice() -> None:
+    thread = make_thread()
+    ana = subscribed()
+    now = later(0)
+    comments = []
+    for step, to in enumerate(
+        [Frequency.INSTANT, Frequency.DAILY, Frequency.INSTANT, Frequency.WEEKLY, Frequency.DAILY]
+    ):
+        for part in range(2):
+            now = later(step * 9 * 3600 + part * 600 + 60)
+            comments.append(post(thread, now=now).comment.pk)
+            planned(now)
+            if part:
+                taken_on(now)
+        frequency(ana.token, to, now=now + timedelta(seconds=60))
+    for days in range(3, 12):
+        planned(morning(days))
+        taken_on(morning(days))
+    told = [comment for digest in digests(ana) for _, comment in digest]
+    assert sorted(told) == sorted(comments)
+
+
+def test_what_was_due_in_the_digest_before_a_change_comes_in_a_last_one() -> None:
+    thread = make_thread()
+    ana = subscribed()
+    first = post(thread, now=later(60)).comment
+    planned(later(70))
+    frequency(ana.token, Frequency.INSTANT, now=later(80))
+    second = post(thread, now=later(90)).comment
+    assert planned(later(100)).instants == 1
+    taken_on(later(100))
+    planned(morning())
+    taken_on(morning())
+    assert digests(ana) == [[(thread.pk, second.pk)], [(thread.pk, first.pk)]]
+    digest = Channel.objects.get(subscriber=ana, kind="digest")
+    assert digest.due_at is None
+
+
+def test_leaving_what_was_told_at_once_tells_nothing_of_it_again_in_the_digest() -> None:
+    thread = make_thread()
+    ana = subscribed()
+    confirmed(asked(thread=thread, frequency=Frequency.INSTANT, now=later(1)), now=later(1))
+    told = post(thread, now=later(60)).comment
+    planned(later(61))
+    taken_on(later(62))
+    leave(ana.token, scope=f"thread-{thread.pk}", site_id=1, asker=ASKER, now=later(70))
+    after = post(thread, now=later(80)).comment
+    planned(morning())
+    assert digests(ana) == [[(thread.pk, told.pk)], [(thread.pk, after.pk)]]
+
+
+def test_mail_in_doubt_that_is_not_tried_again_keeps_nobody_waiting_and_counts_as_received() -> (
+    None
+):
+    thread = make_thread()
+    ana = subscribed()
+    post(thread, now=later(60))
+    planned(morning())
+    taken_on(morning())
+    ana.deliveries.filter(kind="digest").update(state="in_doubt", sent_at=None)
+    second = post(thread, now=morning() + timedelta(hours=1)).comment
+    planned(morning(2))
+    assert digests(ana)[1] == [(thread.pk, second.pk)]
+
+
+def test_an_address_that_may_have_mail_again_has_what_came_meanwhile() -> None:
+    thread = make_thread()
+    ana = subscribed()
+    suppress(site_id=1, address="ana@example.org", why="5.1.1", now=later(1), asker=ASKER)
+    comment = post(thread, now=later(60)).comment
+    planned(morning())
+    assert digests(ana) == []
+    lift_suppression(subscriber_id=ana.pk, now=morning(2))
+    planned(morning(3))
+    assert digests(ana) == [[(thread.pk, comment.pk)]]
+
+
+def test_a_mail_at_once_that_nobody_took_comes_with_the_next_although_its_neighbour_was_taken() -> (
+    None
+):
+    one, two = make_thread("one"), make_thread("two")
+    ana = subscribed(frequency=Frequency.INSTANT)
+    first = post(one, now=later(60))
+    lost = post(two, now=later(61))
+    planned(later(120))
+    told = ana.deliveries.filter(kind=Delivery.Kind.INSTANT).order_by("pk")
+    assert told.count() == 2
+    told.filter(selection__items=[[two.pk, lost.comment.pk]]).update(state="expired", due_at=None)
+    taken_on(later(130))
+    second = post(one, now=later(200))
+    for minute in range(5, 9):
+        planned(later(60 * minute))
+        taken_on(later(60 * minute))
+    held = [[(t, c) for t, c in row.selection.items] for row in told.exclude(state="expired")]
+    assert sorted(held) == [
+        [(one.pk, first.comment.pk)],
+        [(one.pk, second.comment.pk)],
+        [(two.pk, lost.comment.pk)],
+    ]
