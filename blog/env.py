@@ -6,6 +6,9 @@ sentence that names the variable.
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import secrets
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
@@ -15,9 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+import idna
 from django.core.exceptions import ImproperlyConfigured
 
 from comments.rules.limits import read_limit
+from comments.rules.sending import read_rate, read_window
+from comments.rules.verp import LONGEST_LOCAL
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +61,16 @@ class Environment:
     email_password: str
     email_tls: str
     mail_from: str
+    mail_bounces: str
+    """Where bounces and mails that unsubscribe go: an address, to which a tag is added."""
+    message_id_domain: str
+    mail_connections: int
+    mail_rate: float
+    """Messages a second; 0 is no limit."""
+    mail_window: str
+    """As ``50000/24h``; empty is no limit."""
+    anymail: dict[str, Any]
+    """django-anymail's settings, without the prefix; with no ``WEBHOOK_SECRET``, no webhooks."""
     outbox_dir: Path
     webhook_private: bool
     time_zone: str
@@ -68,6 +84,7 @@ RATE_LIMIT_DEFAULTS = {
     "RATE_LIMIT_VOTE_ADDRESS": "120/1m",
     "RATE_LIMIT_VOTE_PARTICIPANT": "60/1m",
     "RATE_LIMIT_PREVIEW_ADDRESS": "60/1m",
+    "RATE_LIMIT_SUBSCRIBE_ADDRESS": "10/1h",
 }
 """``count/window``; window is a number and s, m, h or d. An empty value lifts that one limit."""
 
@@ -107,6 +124,8 @@ def read_environment() -> Environment:
             read_limit(value)
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from None
+    mail_from = _mail_from(env, site_name=site_name, site_url=site_url)
+    mail_domain = _ascii_domain(parseaddr(mail_from)[1].rpartition("@")[2])
     return Environment(
         secret_key=secret_key or secrets.token_urlsafe(50),
         secret_key_is_set=bool(secret_key),
@@ -134,7 +153,13 @@ def read_environment() -> Environment:
         email_user=email_user,
         email_password=env.str("EMAIL_PASSWORD", default=""),
         email_tls=email_tls,
-        mail_from=_mail_from(env, site_name=site_name, site_url=site_url),
+        mail_from=mail_from,
+        mail_bounces=_mail_bounces(env, domain=mail_domain),
+        message_id_domain=_message_id_domain(env, domain=mail_domain),
+        mail_connections=_mail_connections(env),
+        mail_rate=_mail_rate(env),
+        mail_window=_mail_window(env),
+        anymail=_anymail(),
         outbox_dir=Path(env.str("OUTBOX_DIR", default="") or ROOT / "outbox").absolute(),
         webhook_private=env.bool("WEBHOOK_PRIVATE", default=False),
         time_zone=env.str("TIME_ZONE", default="UTC"),
@@ -227,3 +252,107 @@ def _cache(env: environ.Env) -> dict[str, Any]:
         raise ImproperlyConfigured("CACHE_URL must be locmemcache:// or redis://.")
     config.setdefault("KEY_PREFIX", "rejoinder")
     return config
+
+
+def _ascii_domain(domain: str) -> str:
+    """Returns a domain as mail servers are told it (RFC 5891)."""
+    try:
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain
+
+
+def _mail_bounces(env: environ.Env, *, domain: str) -> str:
+    """Returns ``MAIL_BOUNCES``, by default ``bounces@`` the domain of ``MAIL_FROM``."""
+    given: str = env.str("MAIL_BOUNCES", default="") or f"bounces@{domain}"
+    local, at, host = given.rpartition("@")
+    # It is said to mail servers as it stands here, so nothing in it may mean anything to them.
+    is_plain = given.isascii() and given.isprintable() and not set(given) & set(' <>"(),:;\\[]')
+    if not (local and at and host and is_plain) or "@" in local or len(local) > LONGEST_LOCAL:
+        raise ImproperlyConfigured(
+            "MAIL_BOUNCES must be an address without a name, with at most "
+            f"{LONGEST_LOCAL} characters before the @, since a tag is added to them."
+        )
+    return given
+
+
+def _message_id_domain(env: environ.Env, *, domain: str) -> str:
+    """Returns ``MESSAGE_ID_DOMAIN``, by default the domain of ``MAIL_FROM``."""
+    given: str = env.str("MESSAGE_ID_DOMAIN", default="") or domain
+    if not _DOMAIN.match(given):
+        raise ImproperlyConfigured("MESSAGE_ID_DOMAIN must be a domain, as example.org.")
+    return given
+
+
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
+
+
+def _mail_connections(env: environ.Env) -> int:
+    """Returns how many connections to the mail server one sender opens at most."""
+    text = env.str("MAIL_CONNECTIONS", default="") or "4"
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_CONNECTIONS:
+        raise ImproperlyConfigured(
+            f"MAIL_CONNECTIONS must be a number from 1 to {MOST_CONNECTIONS}."
+        )
+    return int(text)
+
+
+MOST_CONNECTIONS = 100
+
+
+def _mail_rate(env: environ.Env) -> float:
+    """Returns ``MAIL_RATE``, in messages a second; 0 is no limit."""
+    try:
+        return read_rate(env.str("MAIL_RATE", default=""))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"MAIL_RATE: {error}.") from None
+
+
+def _mail_window(env: environ.Env) -> str:
+    """Returns ``MAIL_WINDOW`` as it is written."""
+    text: str = env.str("MAIL_WINDOW", default="").strip()
+    try:
+        read_window(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"MAIL_WINDOW: {error}.") from None
+    return text
+
+
+def _anymail() -> dict[str, Any]:
+    """Returns django-anymail's settings: each variable ``ANYMAIL_…``, under the name it has there.
+
+    ``on`` and ``off`` are meant as such, and a value in braces or brackets is JSON: some of those
+    settings are dictionaries or lists.
+    """
+    found = {
+        name.removeprefix(ANYMAIL): _anymail_value(name, value)
+        for name, value in os.environ.items()
+        if name.startswith(ANYMAIL) and value
+    }
+    secret = found.get("WEBHOOK_SECRET", "none:none")
+    if not (secret and all(map(_is_basic_auth, secret if isinstance(secret, list) else [secret]))):
+        raise ImproperlyConfigured(
+            "ANYMAIL_WEBHOOK_SECRET must be user:password, or a JSON list of such."
+        )
+    return found
+
+
+ANYMAIL = "ANYMAIL_"
+
+
+def _is_basic_auth(secret: Any) -> bool:
+    user, _, password = secret.partition(":") if isinstance(secret, str) else ("", "", "")
+    return bool(user and password)
+
+
+def _anymail_value(name: str, text: str) -> Any:
+    if name != f"{ANYMAIL}WEBHOOK_SECRET" and text.lower() in {"on", "true", "yes"}:
+        return True
+    if name != f"{ANYMAIL}WEBHOOK_SECRET" and text.lower() in {"off", "false", "no"}:
+        return False
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} begins like JSON and is none.") from None

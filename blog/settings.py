@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "corsheaders",
     "csp",
+    "anymail",
     "comments.apps.CommentsConfig",
     "blog.apps.BlogConfig",
 ]
@@ -87,6 +88,8 @@ EMAIL_USE_TLS = ENVIRONMENT.email_tls == "starttls"
 EMAIL_USE_SSL = ENVIRONMENT.email_tls == "ssl"
 EMAIL_TIMEOUT = 10  # seconds, for each answer of the server
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail_from
+# What django-anymail reads; its webhooks have addresses only with a WEBHOOK_SECRET (blog/urls.py).
+ANYMAIL = ENVIRONMENT.anymail
 # Whether webhooks may go to addresses that are not of the public internet.
 WEBHOOK_PRIVATE = ENVIRONMENT.webhook_private
 
@@ -185,6 +188,11 @@ REJOINDER = {
     "RATE_LIMITS": ENVIRONMENT.rate_limits,
     "AUDIT_SHARE": ENVIRONMENT.audit_share,
     "PAGE_CACHE_BYTES": ENVIRONMENT.page_cache_bytes,
+    "MAIL_BOUNCES": ENVIRONMENT.mail_bounces,
+    "MESSAGE_ID_DOMAIN": ENVIRONMENT.message_id_domain,
+    "MAIL_CONNECTIONS": ENVIRONMENT.mail_connections,
+    "MAIL_RATE": ENVIRONMENT.mail_rate,
+    "MAIL_WINDOW": ENVIRONMENT.mail_window,
 }
 """What the comments app reads; any Django project that installs it sets this dictionary."""
 

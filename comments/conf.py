@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from email.utils import parseaddr
 
 from django.conf import settings
 
@@ -28,10 +29,29 @@ class Options:
     audit_share: float = 0.0
     """Of all comments, so many are put before moderators by lot, 0 to 1."""
     page_cache_bytes: int = 64 * 1024 * 1024
+    mail_bounces: str = ""
+    """Where bounces and mails that unsubscribe go; a tag is added to its local part. Empty means
+    ``bounces@`` the domain of ``DEFAULT_FROM_EMAIL``."""
+    message_id_domain: str = ""
+    """Empty means the domain of ``DEFAULT_FROM_EMAIL``."""
+    mail_connections: int = 4
+    """To the mail server, of one sender."""
+    mail_rate: float = 0.0
+    """Messages a second of one sender; 0 is no limit."""
+    mail_window: str = ""
+    """Messages in any so long a time, of all senders, as ``50000/24h``; empty is no limit."""
 
 
 def options() -> Options:
     """Returns the settings as they are now (tests override them)."""
     given = getattr(settings, "REJOINDER", {})
     known = {item.name.upper(): item.name for item in fields(Options)}
-    return Options(**{known[key]: value for key, value in given.items()})
+    found = Options(**{known[key]: value for key, value in given.items()})
+    if found.mail_bounces and found.message_id_domain:
+        return found
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return replace(
+        found,
+        mail_bounces=found.mail_bounces or f"bounces@{domain}",
+        message_id_domain=found.message_id_domain or domain,
+    )

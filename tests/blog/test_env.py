@@ -1,0 +1,142 @@
+"""What the environment may say of mail, and what is refused at once."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from blog.env import read_environment
+from comments.conf import options
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("MAIL_", "MESSAGE_ID_", "ANYMAIL_", "SITE_URL")):
+            monkeypatch.delenv(name)
+
+
+def test_bounces_go_to_the_domain_that_mails_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL_FROM", "The Blog <digest@news.example.org>")
+    found = read_environment()
+    assert found.mail_bounces == "bounces@news.example.org"
+    assert found.message_id_domain == "news.example.org"
+
+
+def test_a_domain_in_another_script_is_told_mail_servers_in_ascii(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAIL_FROM", "blog@bücher.example")
+    assert read_environment().mail_bounces == "bounces@xn--bcher-kva.example"
+
+
+def test_nothing_but_the_address_of_the_site_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE_URL", "https://blog.example.org")
+    found = read_environment()
+    assert found.mail_bounces == "bounces@blog.example.org"
+    assert found.message_id_domain == "blog.example.org"
+    assert (found.mail_connections, found.mail_rate, found.mail_window) == (4, 0.0, "")
+    assert found.anymail == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("MAIL_BOUNCES", "returned@example.net", "mail_bounces", "returned@example.net"),
+        ("MESSAGE_ID_DOMAIN", "id.example.net", "message_id_domain", "id.example.net"),
+        ("MAIL_CONNECTIONS", "12", "mail_connections", 12),
+        ("MAIL_RATE", "20/s", "mail_rate", 20.0),
+        ("MAIL_RATE", "0.5", "mail_rate", 0.5),
+        ("MAIL_RATE", "", "mail_rate", 0.0),
+        ("MAIL_WINDOW", "50000/24h", "mail_window", "50000/24h"),
+        ("ANYMAIL_WEBHOOK_SECRET", "a:b", "anymail", {"WEBHOOK_SECRET": "a:b"}),
+        (
+            "ANYMAIL_WEBHOOK_SECRET",
+            '["old:b", "new:c"]',
+            "anymail",
+            {"WEBHOOK_SECRET": ["old:b", "new:c"]},
+        ),
+        ("ANYMAIL_MAILGUN_API_KEY", "key-1", "anymail", {"MAILGUN_API_KEY": "key-1"}),
+        (
+            "ANYMAIL_AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS",
+            "off",
+            "anymail",
+            {"AMAZON_SES_AUTO_CONFIRM_SNS_SUBSCRIPTIONS": False},
+        ),
+        (
+            "ANYMAIL_AMAZON_SES_CLIENT_PARAMS",
+            '{"region_name": "eu-west-1"}',
+            "anymail",
+            {"AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1"}},
+        ),
+        ("ANYMAIL_WEBHOOK_SECRET", "", "anymail", {}),
+    ],
+)
+def test_what_is_set_holds(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: Any
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert getattr(read_environment(), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAIL_BOUNCES", "bounces"),
+        ("MAIL_BOUNCES", "@example.org"),
+        ("MAIL_BOUNCES", "Bounces <bounces@example.org>"),
+        ("MAIL_BOUNCES", "bounces@example.org\r\nBcc: ana@example.net"),
+        ("MAIL_BOUNCES", "a@b@example.org"),
+        ("MAIL_BOUNCES", "bünces@example.org"),
+        ("MAIL_BOUNCES", f"{'b' * 31}@example.org"),
+        ("MESSAGE_ID_DOMAIN", "example.org>"),
+        ("MESSAGE_ID_DOMAIN", "ana@example.org"),
+        ("MESSAGE_ID_DOMAIN", "example.org\n"),
+        ("MAIL_CONNECTIONS", "0"),
+        ("MAIL_CONNECTIONS", "many"),
+        ("MAIL_CONNECTIONS", "101"),
+        ("MAIL_CONNECTIONS", "٤"),
+        ("MAIL_RATE", "fast"),
+        ("MAIL_RATE", "-1"),
+        ("MAIL_RATE", "nan"),
+        ("MAIL_WINDOW", "50000"),
+        ("MAIL_WINDOW", "1/0h"),
+        ("ANYMAIL_WEBHOOK_SECRET", "without-a-colon"),
+        ("ANYMAIL_WEBHOOK_SECRET", ":"),
+        ("ANYMAIL_WEBHOOK_SECRET", "on"),
+        ("ANYMAIL_WEBHOOK_SECRET", '["a:b", ""]'),
+        ("ANYMAIL_WEBHOOK_SECRET", '["a:b", 7]'),
+        ("ANYMAIL_WEBHOOK_SECRET", "{}"),
+        ("ANYMAIL_WEBHOOK_SECRET", "[]"),
+        ("ANYMAIL_SEND_DEFAULTS", "{broken"),
+    ],
+)
+def test_what_cannot_be_read_stops_the_process_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=name):
+        read_environment()
+
+
+def test_a_secret_is_not_repeated_in_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANYMAIL_WEBHOOK_SECRET", "swordfish")
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        read_environment()
+    assert "swordfish" not in str(refusal.value)
+
+
+@override_settings(REJOINDER={}, DEFAULT_FROM_EMAIL="Some Blog <hello@host.example.org>")
+def test_a_project_that_sets_nothing_has_its_bounces_where_its_mails_come_from() -> None:
+    assert options().mail_bounces == "bounces@host.example.org"
+    assert options().message_id_domain == "host.example.org"
+
+
+@override_settings(REJOINDER={"MAIL_BOUNCES": "b@example.net", "MESSAGE_ID_DOMAIN": "example.com"})
+def test_a_project_says_where_bounces_go() -> None:
+    assert options().mail_bounces == "b@example.net"
+    assert options().message_id_domain == "example.com"
