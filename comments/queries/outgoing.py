@@ -12,7 +12,7 @@ from django.contrib.sites.models import Site
 from django.db.models import QuerySet
 
 from comments.conf import options
-from comments.models import Comment, Outgoing, SiteSettings
+from comments.models import Comment, Outgoing, SiteSettings, Thread
 from comments.queries.sites import KEEP_SECONDS
 
 
@@ -54,20 +54,27 @@ def forget_webhooks() -> None:
     _has_webhook.cache_clear()
 
 
-def link_to(comment: Comment, *, site: Site) -> str:
-    """Returns the address of a comment that can be read, else that of its page.
-
-    Asked outside any request: where host names choose the site, its own one is in the address.
+def origin_of(site: Site) -> str:
+    """Returns the origin of a site's addresses, asked outside any request: where host names choose
+    the site, its own one is in it.
     """
     origin = options().site_url
     if not getattr(settings, "SITE_ID", None):
         origin = f"{urlsplit(origin).scheme}://{site.domain}"
-    page = comment.thread.url
-    is_ours = page.startswith("/")
-    page = f"{origin}{page}" if is_ours else page
+    return origin
+
+
+def page_of(thread: Thread, *, site: Site) -> str:
+    """Returns the address of a thread's page, asked outside any request."""
+    return f"{origin_of(site)}{thread.url}" if thread.url.startswith("/") else thread.url
+
+
+def link_to(comment: Comment, *, site: Site) -> str:
+    """Returns the address of a comment that can be read, else that of its page."""
+    page = page_of(comment.thread, site=site)
     if not comment.visible:
         return page
     # Our own pages find a comment on whichever page of a long thread it is.
     join = "&" if "?" in page else "?"
-    asked = f"{join}comment={comment.number}" if is_ours else ""
+    asked = f"{join}comment={comment.number}" if comment.thread.url.startswith("/") else ""
     return f"{page}{asked}#comment-{comment.number}"

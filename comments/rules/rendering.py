@@ -5,7 +5,8 @@ shaped by bleach, cleaned by nh3, and then, in what nh3 wrote, the marks become 
 vanish. nh3 lets no ``class``, ``data-ref`` or fragment address of a commenter through, so those
 that stand in the result are the renderer's.
 
-Bleach no longer gets security fixes; nh3 does, and comes last. Both read the policies below.
+Bleach no longer gets security fixes; nh3 does, and comes last. Both read the policies below, and so
+does ``markup_mail``, which takes of the HTML made here what a mail may show.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def mail(settings: Settings) -> Iterator[MailServer]:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         settings.DEFAULT_FROM_EMAIL = "The blog <comments@blog.example>"
+        settings.REJOINDER = {**settings.REJOINDER, "MESSAGE_ID_DOMAIN": "ids.blog.example"}
         yield server
 
 
@@ -237,7 +238,7 @@ def test_the_mail_says_what_was_decided_why_and_where(mail: MailServer) -> None:
     assert received.message["To"] == ADDRESS
     assert received.message["Subject"] == "Your comment is not shown: On bridges"
     assert received.message["Auto-Submitted"] == "auto-generated"
-    assert str(received.message["Message-ID"]).endswith("@blog.example>")
+    assert str(received.message["Message-ID"]).endswith("@ids.blog.example>")
     assert parsedate_to_datetime(received.message["Date"]) == later(30)
     text = text_of(received)
     assert "decided not to publish your comment on “On bridges”" in text
@@ -422,7 +423,7 @@ def test_a_message_that_cannot_be_composed_stops_no_other(
     assert first is not None
     assert (first.state, first.error) == ("waiting", "cannot be composed: BadHeaderError")
     assert "cannot be composed: BadHeaderError" in caplog.text
-    assert "mail.py" in caplog.text
+    assert "decisions.py" in caplog.text
     assert ADDRESS not in caplog.text
 
 

@@ -1,27 +1,17 @@
-"""Composing mail. Nothing here sends, and nothing here asks the database.
-
-What people typed reaches a header only through ``one_line``. Mail is plain text: it is the same for
-every reader, and no name or title can be mark-up in it.
-"""
+"""The mail that tells a commenter what a moderator has decided. It is plain text."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from email.utils import format_datetime, parseaddr
 
-from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
-from django.utils.crypto import salted_hmac
 
+from comments.mail.headers import LONGEST_SUBJECT, clean, headers, one_line, subject_line
 from comments.rules.outgoing import Seen
-from comments.rules.text_characters import LINE_ENDS, NOT_IN_TEXTS, SURROGATES, table_without
 
-LONGEST_SUBJECT = 150
 LONGEST_QUOTE = 200
-
-_CLEANED = table_without(NOT_IN_TEXTS)
 
 SUBJECTS = {
     "published": "Your comment can be read: {title}",
@@ -75,39 +65,3 @@ def compose_decision(letter: DecisionLetter, *, to: str, key: str, at: datetime)
     )
     message.message()  # what is wrong with a header shows here, before a server is asked
     return message
-
-
-def headers(*, key: str, at: datetime) -> dict[str, str]:
-    """Returns the headers of every mail that nobody has written by hand (RFC 3834)."""
-    return {
-        "Message-ID": message_id(key),
-        "Date": format_datetime(at),
-        "Auto-Submitted": "auto-generated",
-    }
-
-
-def message_id(key: str) -> str:
-    """Returns a Message-ID (RFC 5322): the same for a key each time, and not to be guessed."""
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return f"<{token_of(key)}@{domain}>"
-
-
-def token_of(key: str) -> str:
-    """Returns 32 hexadecimal digits that only this installation can make of a key."""
-    return salted_hmac("comments.mail", key, algorithm="sha256").hexdigest()[:32]
-
-
-def subject_line(text: str) -> str:
-    """Returns a text as a subject: nothing in it begins an encoded word (RFC 2047)."""
-    return one_line(clean(text).replace("=?", "= ?"), limit=LONGEST_SUBJECT)
-
-
-def one_line(text: str, *, limit: int) -> str:
-    """Returns a text as one line of at most ``limit`` characters, without controls of any kind."""
-    line = " ".join(clean(text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
-
-
-def clean(text: str) -> str:
-    r"""Returns a text without control and bidirectional characters, its lines ended by ``\n``."""
-    return SURROGATES.sub("", LINE_ENDS.sub("\n", text)).translate(_CLEANED)
