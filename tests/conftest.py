@@ -26,6 +26,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from comments.queries.learning import forget_models
 from comments.queries.pages import page_store
 from comments.queries.sites import forget_profiles
+from tests.smtp_server import MailHost, mail_host
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("REJOINDER_SHARED_DATA") or ROOT.parent / "shared" / "data")
@@ -71,6 +72,13 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture
+def host() -> Iterator[MailHost]:
+    """Returns a mail server that Django's mail goes to."""
+    with mail_host() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,393 @@
+"""The clerk of a sender: which messages are on their way, and what came of them.
+
+One transaction stores the outcomes of messages and marks the next ones as `sending`. In it is
+looked at everything once more: whether mail may leave at all, whether a message is still wanted,
+and whether what it shows can still be read. Its row is locked meanwhile, so no two senders take it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from comments.actions.editions import Current, Editions
+from comments.actions.selecting import selection_for
+from comments.actions.settling import Claimed, Order, settle
+from comments.mail import Splicer, Values
+from comments.models import Delivery, Edition, PostOffice, Subscription, Thread
+from comments.queries.deliveries import MAY_LEAVE
+from comments.queries.digests import readers_of
+from comments.rules.digesting import Item, Reader, still_wanted, wants_all
+from comments.rules.sending import (
+    LEASE_SECONDS,
+    Answer,
+    retry_seconds,
+)
+from comments.rules.subscribing import address_key
+
+logger = logging.getLogger(__name__)
+
+State = Delivery.State
+Kind = Delivery.Kind
+LOOKED_UP = 1_000
+"""Ids of messages that are due, read at once."""
+MOST_RENDERINGS = 1_000
+"""Of one selection in one run, after messages had been held up by each."""
+
+LOST = "its sender was lost"
+NOT_WANTED = "not wanted any more"
+NOTHING_LEFT = "nothing of it can be read any more"
+NOT_AGAIN = "not again by itself: something in it cannot be read any more"
+NO_MAIL = "the address takes no mail"
+PAUSED = "paused by the subscriber; the next one has it"
+
+
+class Blocked(Exception):
+    """No mail leaves now, and why."""
+
+
+@dataclass(slots=True)
+class Clerk:
+    """What one sender knows; not to be shared between threads."""
+
+    order: Order
+    clock: Callable[[], datetime]
+    _editions: Editions = field(default_factory=Editions)
+    _ids: deque[int] = field(default_factory=deque)
+    _to_render: dict[int, list[int]] = field(default_factory=dict)
+    """Selections without a true edition, and the messages that wait for it."""
+    _renderings: Counter[int] = field(default_factory=Counter)
+    _left_out: int = 0
+    _blocked: str = ""
+
+    # --- what is due --------------------------------------------------------------------------
+
+    def anything_due(self) -> bool:
+        """Returns whether there is a message to send."""
+        self._find_lost()
+        return bool(self._ids or self._to_render) or self._due().exists()
+
+    def prepare(self) -> bool:
+        """Looks for more messages and makes editions; returns whether there is one to send."""
+        self._render(most=1)
+        if not self._ids:
+            self._look_up()
+        return bool(self._ids or self._to_render)
+
+    def take_left_out(self) -> int:
+        """Returns how many messages were not to leave any more, since it was asked last."""
+        count, self._left_out = self._left_out, 0
+        return count
+
+    def _due(self) -> QuerySet[Delivery]:
+        due = Delivery.objects.filter(
+            site_id=self.order.site_id, state__in=MAY_LEAVE, due_at__lte=self.clock()
+        )
+        if self.order.only:
+            due = due.filter(subscriber__address_key=address_key(self.order.only))
+        return due
+
+    def _look_up(self) -> None:
+        self._find_lost()
+        waiting = {pk for pks in self._to_render.values() for pk in pks}
+        found = self._due().order_by("due_at", "pk").values_list("pk", flat=True)[:LOOKED_UP]
+        self._ids.extend(pk for pk in found if pk not in waiting)
+
+    def _find_lost(self) -> None:
+        """Puts in doubt what was on its way with a sender that gave no word for too long.
+
+        By the time of this machine, whatever time the run is about.
+        """
+        lost = Delivery.objects.filter(
+            site_id=self.order.site_id, state=State.SENDING, lease_until__lt=timezone.now()
+        )
+        count = lost.update(state=State.IN_DOUBT, due_at=self.clock(), error=LOST, lease_until=None)
+        if count:
+            logger.warning("%d mails are in doubt, because their sender was lost", count)
+
+    def _render(self, *, most: int) -> None:
+        """Makes editions that messages wait for, outside any transaction."""
+        for selection_id in list(self._to_render)[: max(most, 1)]:
+            self._editions.render([selection_id], now=self.clock())
+            self._ids.extendleft(reversed(self._to_render.pop(selection_id)))
+
+    # --- the transaction ----------------------------------------------------------------------
+
+    def exchange(self, outcomes: Collection[tuple[Claimed, Answer]], *, free: int) -> list[Claimed]:
+        """Stores what came of messages, and marks up to ``free`` others as on their way.
+
+        Raises:
+            Blocked: no mail leaves now; the outcomes are stored all the same.
+            OperationalError: the database is away. Nothing is stored, or all of it: to store it
+                again changes nothing then.
+        """
+        wanted: list[int] = []
+        if free:
+            self._render(most=free)
+            if not self._ids:
+                self._look_up()
+            wanted = [self._ids.popleft() for _ in range(min(free, len(self._ids)))]
+        self._blocked = ""
+        try:
+            with transaction.atomic(durable=True):
+                now = self.clock()
+                settle(outcomes, order=self.order, now=now)
+                claimed = self._claim(wanted, now=now) if wanted else []
+        except BaseException:
+            self._ids.extendleft(reversed(wanted))
+            raise
+        if self._blocked:
+            self._ids.extendleft(reversed(wanted))
+            raise Blocked(self._blocked)
+        return claimed
+
+    def renew(self, pks: Collection[int]) -> None:
+        """Says of messages that they still are on their way."""
+        own = Delivery.objects.filter(pk__in=pks, lease_by=self.order.sender, state=State.SENDING)
+        own.update(lease_until=_lease_end())
+
+    # --- claiming -----------------------------------------------------------------------------
+
+    def _claim(self, pks: list[int], *, now: datetime) -> list[Claimed]:
+        room = self._room(now=now)
+        if self._blocked:
+            return []
+        place = {pk: index for index, pk in enumerate(pks)}
+        # One statement for messages, subscribers and the office: it is asked a thousand times.
+        locked: QuerySet[Any] = (
+            Delivery.objects.filter(pk__in=pks[:room], state__in=MAY_LEAVE, due_at__lte=now)
+            .select_for_update(of=["self"], skip_locked=True)
+            .select_related("subscriber")
+            .only(*_COLUMNS)
+            .annotate(
+                office_paused_at=F("site__post_office__paused_at"),
+                office_stopped_until=F("site__post_office__stopped_until"),
+                office_stopped_why=F("site__post_office__stopped_why"),
+            )
+        )
+        rows: list[Any] = sorted(locked, key=lambda row: place[row.pk])
+        self._ids.extendleft(reversed(pks[room:]))
+        self._blocked = _what_holds(rows[0], now=now) if rows else ""
+        if self._blocked:
+            return []
+        look = _Look.at(rows, editions=self._editions)
+        by_edition = defaultdict(list)
+        for row in rows:
+            edition_id = self._checked(row, look, now=now)
+            if edition_id is not None:
+                by_edition[edition_id].append(row)
+        claimed = []
+        for edition_id, some in by_edition.items():
+            ids: list[int] = [row.pk for row in some]
+            Delivery.objects.filter(pk__in=ids).update(
+                state=State.SENDING,
+                edition=edition_id,
+                lease_until=_lease_end(),
+                lease_by=self.order.sender,
+                tries=F("tries") + 1,
+                mailed_at=Coalesce("mailed_at", now),
+            )
+            splicer = self._editions.splicer(edition_id)
+            claimed += [_claimed(row, splicer, now=now) for row in some]
+        return claimed
+
+    def _room(self, *, now: datetime) -> int:
+        """Returns how many messages the window leaves room for; says so where it is none."""
+        window = self.order.window
+        if window is None:
+            return LOOKED_UP
+        # One sender after another counts, whichever site it is for: the first row is the lock.
+        PostOffice.objects.select_for_update().order_by("pk").first()
+        since = now - timedelta(seconds=window.window_seconds)
+        left = Delivery.objects.filter(
+            Q(sent_at__gt=since)
+            | Q(state=State.SENDING)
+            | Q(state=State.IN_DOUBT, mailed_at__gt=since)
+        ).count()
+        if left >= window.count:
+            self._blocked = f"{window.count:,} mails have left in the window that is allowed"
+        return window.count - left
+
+    def _checked(self, row: Delivery, look: _Look, *, now: datetime) -> int | None:
+        """Returns the edition that a message may leave with now; else says why in its row."""
+        if row.subscriber.suppressed_at is not None:
+            return self._out(row, State.CANCELLED, NO_MAIL)
+        if row.kind != Kind.CONFIRMATION and row.subscriber.paused_at is not None:
+            return self._out(row, State.EXPIRED, PAUSED)
+        current = self._editions.current(row.selection_id)
+        if current is None or not look.is_true(current):
+            return self._render_first(row, now=now)
+        if row.kind == Kind.CONFIRMATION:
+            wanted = list(current.items)
+            is_wanted = look.is_awaited(row, current)
+        else:
+            wanted = look.wanted_of(row, current)
+            is_wanted = bool(wanted)
+        if not is_wanted:
+            return self._out(row, State.CANCELLED, NOT_WANTED)
+        if row.state == State.IN_DOUBT:
+            return self._same_again(row, current, wanted)
+        if current.failure:
+            return self._postpone(row, current.failure, now=now)
+        if len(wanted) < len(current.items):
+            return self._select_anew(row, current, wanted)
+        if current.edition_id is None:
+            return self._out(row, State.CANCELLED, NOTHING_LEFT)
+        return current.edition_id
+
+    # Each of these says in the row why a message does not leave now, and returns no edition.
+
+    def _render_first(self, row: Delivery, *, now: datetime) -> int | None:
+        """Lets a message wait for its edition; for a while, where the thread changes too fast."""
+        self._renderings[row.selection_id] += 1
+        if self._renderings[row.selection_id] > MOST_RENDERINGS:
+            return self._postpone(row, "its threads change too fast", now=now)
+        self._editions.forget(row.selection_id)
+        self._to_render.setdefault(row.selection_id, []).append(row.pk)
+        return None
+
+    def _out(self, row: Delivery, state: State, why: str) -> int | None:
+        """Ends a message that never left. One that perhaps has stays in doubt, and is over too."""
+        self._left_out += 1
+        if row.state == State.IN_DOUBT:
+            state = State.IN_DOUBT
+        Delivery.objects.filter(pk=row.pk).update(state=state, error=why, due_at=None)
+        return None
+
+    def _same_again(self, row: Delivery, current: Current, wanted: list[Item]) -> int | None:
+        """Returns the edition that a message in doubt had, if nothing in it was taken back."""
+        if row.edition_id == current.edition_id and len(wanted) == len(current.items):
+            return row.edition_id
+        edition = Edition.objects.only("items").get(pk=row.edition_id or 0)
+        may_be_shown = current.readable & set(wanted)
+        if {(thread_id, comment_id) for thread_id, comment_id in edition.items} <= may_be_shown:
+            return edition.pk
+        return self._out(row, State.IN_DOUBT, NOT_AGAIN)
+
+    def _postpone(self, row: Delivery, failure: str, *, now: datetime) -> int | None:
+        """Puts off a message that cannot be composed; the next release may be able to."""
+        Delivery.objects.filter(pk=row.pk).update(
+            state=State.DEFERRED,
+            error=f"cannot be composed: {failure}"[:200],
+            tries=F("tries") + 1,
+            due_at=now + timedelta(seconds=retry_seconds(row.tries + 1)),
+        )
+        self._left_out += 1
+        return None
+
+    def _select_anew(self, row: Delivery, current: Current, wanted: list[Item]) -> int | None:
+        """Takes out of a message what is not wanted any more; it leaves once that is rendered."""
+        selection = selection_for(
+            site_id=self.order.site_id,
+            kind=current.kind,
+            scope=current.scope,
+            period=current.period,
+            items=wanted,
+        )
+        Delivery.objects.filter(pk=row.pk).update(selection=selection, edition=None)
+        self._to_render.setdefault(selection.pk, []).append(row.pk)
+        return None
+
+
+_COLUMNS = (
+    *("state", "kind", "selection_id", "edition_id", "mailed_at", "tries", "after_position"),
+    *("subscription_id", "subscriber__address", "subscriber__address_key", "subscriber__token"),
+    *("subscriber__paused_at", "subscriber__suppressed_at", "subscriber__bounces"),
+)
+
+
+def _what_holds(row: Any, *, now: datetime) -> str:
+    """Returns why no mail of the site leaves now; empty: it does."""
+    if row.office_paused_at is not None:
+        return "mail is paused by an operator"
+    if row.office_stopped_until is not None and row.office_stopped_until > now:
+        return f"the mail server refuses us: {row.office_stopped_why}"
+    return ""
+
+
+def _lease_end() -> datetime:
+    return timezone.now() + timedelta(seconds=LEASE_SECONDS)
+
+
+def _claimed(row: Delivery, splicer: Splicer, *, now: datetime) -> Claimed:
+    mailed_at = row.mailed_at or now
+    return Claimed(
+        pk=row.pk,
+        subscriber_id=row.subscriber_id,
+        prior=row.state,
+        tries=row.tries + 1,
+        first_tried_at=mailed_at,
+        is_first=row.mailed_at is None,
+        bounces=row.subscriber.bounces,
+        splicer=splicer,
+        values=Values(
+            address=row.subscriber.address,
+            token=row.subscriber.token,
+            delivery_id=row.pk,
+            subscription_id=row.subscription_id or 0,
+            mailed_at=mailed_at,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How things stand in the transaction that marks messages: three queries for all of them."""
+
+    readers: dict[int, Reader]
+    versions: dict[int, int]
+    awaited: dict[int, str]
+    """The states of the subscriptions that messages ask about."""
+
+    @classmethod
+    def at(cls, rows: Collection[Delivery], *, editions: Editions) -> _Look:
+        news = {row.subscriber_id: row.subscriber for row in rows if row.kind != Kind.CONFIRMATION}
+        asked = [row.subscription_id or 0 for row in rows if row.kind == Kind.CONFIRMATION]
+        threads: set[int] = set()
+        for selection_id in {row.selection_id for row in rows}:
+            current = editions.current(selection_id)
+            threads |= current.threads if current is not None else set()
+        return cls(
+            readers=readers_of(list(news.values())) if news else {},
+            versions=dict(Thread.objects.filter(pk__in=threads).values_list("pk", "version"))
+            if threads
+            else {},
+            awaited=dict(Subscription.objects.filter(pk__in=asked).values_list("pk", "state"))
+            if asked
+            else {},
+        )
+
+    def is_true(self, current: Current) -> bool:
+        """Returns whether nothing has changed in the threads that something shows."""
+        found = sum(self.versions.get(pk, 0) for pk in current.threads)
+        return found == current.threads_version
+
+    def wanted_of(self, row: Delivery, current: Current) -> list[Item]:
+        """Returns what of a selection its subscriber still wants."""
+        reader = self.readers.get(row.subscriber_id)
+        if reader is None:
+            return []
+        if row.kind == Kind.DIGEST and wants_all(reader, after=row.after_position):
+            return list(current.items)
+        return still_wanted(
+            current.items,
+            news=current.news,
+            reader=reader,
+            scope=current.scope if row.kind == Kind.INSTANT else "",
+            readable=current.readable,
+        )
+
+    def is_awaited(self, row: Delivery, current: Current) -> bool:
+        """Returns whether a question still stands, or what it tells is still so."""
+        state = self.awaited.get(row.subscription_id or 0)
+        wanted = "active" if current.scope.startswith("already ") else "pending"
+        return state == wanted
