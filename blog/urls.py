@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
+
+from anymail.exceptions import AnymailConfigurationError
+from anymail.urls import urlpatterns as anymail_patterns
+from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from blog import views
+
+
+def webhooks() -> list[URLPattern | URLResolver]:
+    """Returns where mail providers call, if there is a secret by which we know them.
+
+    Those that need more than that and have not got it are left out: an address that can only fail
+    would let anybody fill the log.
+    """
+    if not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+        return []
+    ready = []
+    for pattern in anymail_patterns:
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                pattern.callback.view_class(**pattern.callback.view_initkwargs)
+            except AnymailConfigurationError:
+                continue
+        ready.append(pattern)
+    return [path("anymail/", include((ready, "anymail")))]
+
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +42,7 @@ urlpatterns = [
     path("api/v1/", include("blog.api")),
     path("api/v1/", include("comments.api.urls")),
     path("", include("comments.views.urls")),
+    *webhooks(),
 ]
 
 handler400 = "blog.failures.bad_request"
