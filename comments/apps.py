@@ -8,3 +8,11 @@ class CommentsConfig(AppConfig):
 
     name = "comments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listens to what mail providers tell; registers what ``check --deploy`` says."""
+        from comments.checks import register_checks
+        from comments.views.bounces import listen
+
+        listen()
+        register_checks()

@@ -61,7 +61,14 @@ class Desk:
         """Returns whether the page's script asks, which puts the answer in place."""
         return FRAGMENT in self.request.headers
 
-    def page(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    @property
+    def may_configure(self) -> bool:
+        """Returns whether he may change how the site works."""
+        return "configure" in self.roles
+
+    def page(
+        self, template: str, *, status: int = 200, folder: str = "moderation", **context: Any
+    ) -> HttpResponse:
         """Returns a page of the desk in the frame of the admin."""
         whole = {
             **admin.site.each_context(self.request),
@@ -70,7 +77,7 @@ class Desk:
             "now": self.now,
             **context,
         }
-        return render(self.request, f"admin/moderation/{template}", whole, status=status)
+        return render(self.request, f"admin/{folder}/{template}", whole, status=status)
 
 
 View = Callable[..., HttpResponseBase]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.dateformat import format as date_format
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString, mark_safe
@@ -16,8 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 from comments.admin.desk_access import Desk, desk_view
 from comments.admin.desk_cards import in_words
 from comments.errors import NotFound
+from comments.models import PostOffice
 from comments.queries.dashboard import DAYS, Day, Figures, decisions, figures
-from comments.queries.permissions import roles_of
+from comments.queries.mailroom import office_of
+from comments.queries.permissions import NO_ROLES, roles_of
 from comments.queries.queue import MOST_COUNTED, Filters, count_waiting
 from comments.queries.sites import site_of
 from comments.rules.charts import Series, Share, bar_chart, line_chart, share_chart
@@ -28,20 +31,31 @@ admin.site.index_template = "admin/moderation/index.html"
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    """Shows the admin's index, with a link to the desk for those who may see it."""
-    waiting = None
+    """Shows the admin's index, with links to the desk and the mail room for who may see them."""
+    waiting = mail_stands = None
     user = request.user
     if isinstance(user, AbstractUser) and admin.site.has_permission(request):
         try:
             site_id = site_of(request).pk
         except NotFound:
             site_id = 0
-        if site_id and "view" in roles_of(user, site_id=site_id):
+        roles = roles_of(user, site_id=site_id) if site_id else NO_ROLES
+        if "view" in roles:
             count = count_waiting(site_id=site_id, filters=Filters())
             many = count > MOST_COUNTED
             waiting = f"more than {MOST_COUNTED:,}" if many else f"{count:,}"
+        if {"view", "configure"} <= roles:
+            mail_stands = _mail_stands(office_of(site_id), now=timezone.now())
     view = admin.site.admin_view(admin.site.index)
-    return view(request, extra_context={"desk_waiting": waiting})
+    return view(request, extra_context={"desk_waiting": waiting, "mail_stands": mail_stands})
+
+
+def _mail_stands(office: PostOffice, *, now: datetime) -> str:
+    """Returns in a word whether mail leaves."""
+    if office.paused_at is not None:
+        return "paused"
+    is_stopped = office.stopped_until is not None and office.stopped_until > now
+    return "stopped by the mail server" if is_stopped else "running"
 
 
 @desk_view("view")

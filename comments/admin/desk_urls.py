@@ -1,10 +1,19 @@
-"""The addresses of the moderation desk, below the admin's; include them before the admin's own."""
+"""The addresses of the desk and the mail room, below the admin's; include them before its own."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from comments.admin import desk, desk_bulk, desk_lists, desk_people, desk_rules
+from comments.admin import (
+    desk,
+    desk_bulk,
+    desk_lists,
+    desk_people,
+    desk_rules,
+    mailroom,
+    mailroom_deliveries,
+    mailroom_previews,
+)
 
 app_name = "desk"
 
@@ -36,4 +45,25 @@ urlpatterns = [
     path("moderation/rules/<int:rule_id>/simulate/", desk_rules.simulate, name="simulate"),
     path("moderation/decisions/", desk_lists.decisions_list, name="decisions"),
     path("moderation/dashboard/", desk_lists.dashboard, name="dashboard"),
+    path("mail/", mailroom.mail, name="mail"),
+    path("mail/office/", mailroom.office, name="mail_office"),
+    path("mail/bounces/", mailroom.bounces, name="mail_bounces"),
+    path("mail/bounces/lift/", mailroom.lift, name="mail_lift"),
+    path("mail/find/", mailroom_deliveries.find, name="mail_find"),
+    path("mail/deliveries/", mailroom_deliveries.deliveries, name="mail_deliveries"),
+    path("mail/deliveries/<int:delivery_id>/", mailroom_deliveries.delivery, name="mail_delivery"),
+    path(
+        "mail/deliveries/<int:delivery_id>/body/",
+        mailroom_deliveries.delivery_body,
+        name="mail_delivery_body",
+    ),
+    path("mail/deliveries/<int:delivery_id>/doubt/", mailroom_deliveries.doubt, name="mail_doubt"),
+    path("mail/preview/", mailroom_previews.start, name="mail_preview_start"),
+    path("mail/preview/<int:subscriber_id>/", mailroom_previews.preview, name="mail_preview"),
+    path(
+        "mail/preview/<int:subscriber_id>/body/",
+        mailroom_previews.preview_body,
+        name="mail_preview_body",
+    ),
+    path("mail/preview/<int:subscriber_id>/test/", mailroom_previews.test, name="mail_test"),
 ]

@@ -1,4 +1,4 @@
-"""A moderator, and his browser at the desk."""
+"""A moderator, and his browser at the desk; a mail server for the mail room."""
 
 from __future__ import annotations
 

@@ -1,0 +1,180 @@
+"""What ``check --deploy`` says of the mail: it appears, and vanishes when it is mended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.sites.models import Site
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.test import override_settings
+
+from comments import checks
+from comments.models import SiteSettings
+from tests.conftest import ROOT
+from tests.mailing import asked, subscribed
+
+GOOD: dict[str, Any] = {
+    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "DEFAULT_FROM_EMAIL": "A blog <comments@blog.example>",
+}
+GOOD_OPTIONS = {
+    "SITE_URL": "https://blog.example",
+    "MAIL_BOUNCES": "bounces@blog.example",
+    "MESSAGE_ID_DOMAIN": "blog.example",
+}
+
+
+@contextmanager
+def deployed(*, options: dict[str, str] | None = None, **more: Any) -> Iterator[None]:
+    """Runs with settings that nothing is to be said of, but for those that are given."""
+    rejoinder = {**settings.REJOINDER, **GOOD_OPTIONS, **(options or {})}
+    with override_settings(**{**GOOD, **more}, REJOINDER=rejoinder):
+        yield
+
+
+def said(*, deploy: bool = True) -> list[CheckMessage]:
+    """Returns what the product's checks say."""
+    found = run_checks(include_deployment_checks=deploy)
+    return [message for message in found if str(message.id).startswith("comments.")]
+
+
+def ids() -> list[str]:
+    return [str(message.id) for message in said()]
+
+
+@pytest.mark.django_db
+def test_each_site_without_a_postal_address_is_named_until_it_has_one() -> None:
+    with deployed():
+        [warning] = said()
+        assert warning.id == checks.NO_POSTAL_ADDRESS
+        assert "“example.com” (example.com) has no postal address." in warning.msg
+        assert "settings in the admin" in str(warning.hint)
+        other = Site.objects.create(domain="other.example", name="other")
+        SiteSettings.objects.create(site=other)
+        assert len(said()) == 2
+        SiteSettings.objects.update(postal_address="1 Bread Street")
+        assert [message.id for message in said()] == [checks.NO_POSTAL_ADDRESS]
+        SiteSettings.objects.create(site_id=1, postal_address="2 Bread Street")
+        assert said() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ask", [asked, subscribed])
+def test_a_site_that_somebody_subscribes_to_is_said_to_have_subscribers(ask: Any) -> None:
+    with deployed():
+        assert "has subscribers" not in said()[0].msg
+        ask("ana@example.org")
+        assert "and has subscribers" in said()[0].msg
+
+
+@pytest.mark.parametrize(
+    ("wrong", "options", "expected"),
+    [
+        ({}, {"SITE_URL": "http://blog.example"}, checks.NO_HTTPS),
+        ({}, {"MESSAGE_ID_DOMAIN": "mailer.example"}, checks.FOREIGN_MESSAGE_ID),
+        ({}, {"MAIL_BOUNCES": "bounces@mailer.example"}, checks.FOREIGN_BOUNCES),
+        ({}, {"MAIL_BOUNCES": "bounces@notblog.example"}, checks.FOREIGN_BOUNCES),
+        (
+            {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend"},
+            {},
+            checks.NO_MAIL_SERVER,
+        ),
+        (
+            {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"},
+            {},
+            checks.NO_MAIL_SERVER,
+        ),
+        (
+            {"DEFAULT_FROM_EMAIL": "comments@localhost"},
+            {"MAIL_BOUNCES": "bounces@localhost", "MESSAGE_ID_DOMAIN": "localhost"},
+            checks.NO_DOMAIN,
+        ),
+    ],
+)
+@pytest.mark.django_db
+def test_what_would_hurt_the_mail_is_said_with_a_hint_and_vanishes_when_mended(
+    wrong: dict[str, Any], options: dict[str, str], expected: str
+) -> None:
+    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    with deployed(options=options, **wrong):
+        [warning] = said()
+        assert warning.id == expected
+        assert warning.hint
+        assert not warning.is_serious()
+    with deployed():
+        assert said() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("bounces", ["b@blog.example", "b@mail.blog.example", "b@BLOG.example"])
+def test_bounces_may_go_to_a_domain_below_the_senders(bounces: str) -> None:
+    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    with deployed(options={"MAIL_BOUNCES": bounces}):
+        assert said() == []
+
+
+@pytest.mark.django_db
+def test_left_out_the_domains_follow_the_sender() -> None:
+    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    with deployed(options={"MAIL_BOUNCES": "", "MESSAGE_ID_DOMAIN": ""}):
+        assert said() == []
+
+
+@pytest.mark.django_db
+def test_without_deploy_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said()
+    assert said(deploy=False) == []
+    call_command("check")
+    assert "no issues" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["file", "server"])
+def test_without_a_database_the_rest_is_said(tmp_path: Path, place: str) -> None:
+    file = tmp_path / "none.sqlite3"
+    nobody = "postgres://nobody@127.0.0.1:1/nothing"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": f"sqlite:///{file}" if place == "file" else nobody,
+            "SITE_URL": "http://blog.example",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert checks.NO_HTTPS in done.stderr
+    assert checks.NO_POSTAL_ADDRESS not in done.stderr
+    # And none was made by looking.
+    assert not file.exists()
+
+
+def test_a_database_without_tables_is_not_asked_for_more(tmp_path: Path) -> None:
+    file = tmp_path / "empty.sqlite3"
+    file.touch()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": f"sqlite:///{file}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert checks.NO_MAIL_SERVER in done.stderr
