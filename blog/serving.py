@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.5
 AGAIN_SECONDS = 5
 """Until another process takes the place of one that has ended by itself."""
 
-STOP_SECONDS = 4
+STOP_SECONDS = 22
 """Longer than ``manage.py work`` takes to end."""
 
 

@@ -166,6 +166,36 @@ def test_once_does_every_job_though_one_fails(monkeypatch: pytest.MonkeyPatch) -
     assert done == ["second"]
 
 
+BUSY = """
+import django; django.setup()
+import time
+from threading import Event
+from comments.management.commands import work
+told = Event()
+def wait(go_on):
+    print("works", flush=True)
+    while go_on():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    print("finished", flush=True)
+work.STOP_SECONDS = 0.1
+stuck = work.Job("stuck", 1, lambda go_on: Event().wait(), 0.1)
+work.JOBS = (work.Job("mail", 1, wait, 60.0), stuck)
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "work"])
+"""
+"""A process with a mail that takes its time, and with a job that never ends."""
+
+
+def test_a_mail_that_is_under_way_is_waited_for_and_what_hangs_is_not(
+    database: str, tmp_path: Path
+) -> None:
+    with running(BUSY, environment(database, tmp_path)) as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, out, err) == (0, "finished\n", "")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_once_sends_all_that_is_due(settings: Any) -> None:
     from comments.actions.moderating import decide

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -348,16 +348,33 @@ def write_and_vote(spec: Spec) -> None:
             say(**({"voted": comment_id} if status == 200 else {"error": f"{status} {answer}"}))
 
 
+# --- mail to subscribers ------------------------------------------------------------------------
+
+
+def drill(name: str) -> Callable[[Spec], None]:
+    """Returns an act of ``drill.py``, which imports models and so cannot be imported before."""
+
+    def act_of_it(spec: Spec) -> None:
+        from tests.concurrency import drill as acts
+
+        getattr(acts, name)(spec)
+
+    return act_of_it
+
+
 ACTS = {
     "begin": begin,
     "decide": decide,
     "hold": hold,
     "inspect": inspect,
+    "inspect_mail": drill("inspect_mail"),
     "inspect_record": inspect_record,
     "lease": lease,
     "post": post,
     "post_until_killed": post_until_killed,
     "post_over_http": post_over_http,
+    "send": drill("send"),
+    "subscribe_people": drill("subscribe_people"),
     "write_and_vote": write_and_vote,
 }
 

@@ -81,6 +81,12 @@ class Actor:
         self._has_ended = True
         return said
 
+    def last_words(self) -> list[dict[str, Any]]:
+        """Returns everything else that the process says, however it ends."""
+        said = [json.loads(line) for line in self._lines if line.endswith("\n")]
+        self._has_ended = True
+        return said
+
     def kill(self) -> list[dict[str, Any]]:
         """Ends the process with SIGKILL; returns what it had said in whole lines."""
         self._kill()

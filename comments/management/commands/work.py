@@ -17,15 +17,19 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
+from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from comments.actions.answering import forget_answers
+from comments.actions.digesting import plan_due
 from comments.actions.learning import refit_due
 from comments.actions.outgoing import send_due
+from comments.actions.sending import Limits, send_deliveries
 from comments.actions.signing_in import forget_token_uses
 from comments.actions.suppressing import forget_unconfirmed
+from comments.conf import options
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ LOOK_SECONDS = 0.25
 
 STOP_SECONDS = 2
 """How long a job has to finish what it is at, once the process has been told to stop."""
+MAIL_STOP_SECONDS = 20
+"""So long where that is a mail to a subscriber: one that is broken off is in doubt."""
 
 LONGEST_PAUSE_SECONDS = 60
 """Between two runs of a job that fails again and again."""
@@ -48,12 +54,24 @@ class Job:
     name: str
     every_seconds: float
     run: Callable[[GoOn], object]
+    stop_seconds: float = STOP_SECONDS
 
 
 def send(go_on: GoOn) -> None:
     """Sends all messages that are due."""
     while go_on() and send_due(now=timezone.now(), go_on=go_on):
         pass
+
+
+def mail(go_on: GoOn) -> None:
+    """Plans the mails to subscribers that are due, and sends them."""
+    chosen = options()
+    limits = Limits(
+        connections=chosen.mail_connections, rate=chosen.mail_rate, window=chosen.mail_window
+    )
+    for site_id in Site.objects.order_by("pk").values_list("pk", flat=True):
+        plan_due(site_id=site_id, now=timezone.now(), go_on=go_on)
+        send_deliveries(site_id=site_id, limits=limits, go_on=go_on)
 
 
 def learn(go_on: GoOn) -> None:
@@ -69,7 +87,12 @@ def forget(go_on: GoOn) -> None:
     forget_unconfirmed(now=now)
 
 
-JOBS: tuple[Job, ...] = (Job("send", 1, send), Job("learn", 30, learn), Job("forget", 3600, forget))
+JOBS: tuple[Job, ...] = (
+    Job("send", 1, send),
+    Job("mail", 2, mail, MAIL_STOP_SECONDS),
+    Job("learn", 30, learn),
+    Job("forget", 3600, forget),
+)
 """All that happens in the background."""
 
 
@@ -114,9 +137,9 @@ def work(jobs: tuple[Job, ...], *, parent: int) -> None:
     while os.getppid() == parent and not stop.wait(LOOK_SECONDS):
         pass
     stop.set()
-    until = monotonic() + STOP_SECONDS
-    for thread in threads:
-        thread.join(max(until - monotonic(), 0))
+    told_at = monotonic()
+    for job, thread in zip(jobs, threads, strict=True):
+        thread.join(max(told_at + job.stop_seconds - monotonic(), 0))
     logging.shutdown()
     # What is still at it waits for somebody else; nothing else here is worth waiting for.
     os._exit(0)

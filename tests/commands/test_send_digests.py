@@ -1,0 +1,235 @@
+"""``manage.py send_digests``: what it sends, counts, refuses, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from threading import Event
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.test import override_settings
+
+from comments.actions import sending
+from comments.actions.digesting import plan_due
+from comments.management.commands import send_digests
+from comments.management.commands.send_digests import Progress, duration
+from comments.models import Channel, Delivery, PostOffice
+from tests.concurrency.conftest import PATIENCE_SECONDS, environment, migrate
+from tests.conftest import ROOT
+from tests.mailing import digests, morning, planned, subscribed
+from tests.making import later, make_thread, post
+from tests.smtp_server import MailHost
+
+in_database = pytest.mark.django_db(transaction=True)
+
+
+def said(*options: str) -> str:
+    """Returns what the command prints."""
+    out = StringIO()
+    call_command("send_digests", *options, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def news() -> None:
+    """Makes two subscribers with one comment to hear of, and forgets what asked them."""
+    thread = make_thread()
+    for name in ("ana", "bob"):
+        subscribed(f"{name}@example.org")
+    Delivery.objects.all().delete()
+    post(thread, "First words.", now=later(60))
+
+
+@in_database
+def test_it_plans_and_sends_what_is_due_at_a_time(host: MailHost) -> None:
+    news()
+    at = ["--at", morning().isoformat()]
+    assert re.match(r"2 sent \([\d,]+/s\)\.\n$", said(*at))
+    assert said(*at) == "0 sent.\n"
+    assert sorted(one.recipient for one in host.taken) == ["ana@example.org", "bob@example.org"]
+    assert {one.message["Date"].datetime.date() for one in host.taken} == {morning().date()}
+
+
+@in_database
+def test_a_time_without_a_zone_is_of_the_site(host: MailHost) -> None:
+    news()
+    with override_settings(TIME_ZONE="Asia/Tokyo"):
+        assert said("--at", "2026-11-24T15:59") == "0 sent.\n"
+        assert said("--at", "2026-11-24T16:00").startswith("2 sent")
+
+
+@in_database
+def test_a_dry_run_counts_and_changes_nothing(host: MailHost) -> None:
+    news()
+    before = list(Channel.objects.order_by("pk").values())
+    counted = said("--dry-run", "--at", morning().isoformat())
+    assert counted.startswith("Would plan 2 digests and 0 other news for 2 subscribers")
+    assert list(Channel.objects.order_by("pk").values()) == before
+    assert not Delivery.objects.exists()
+    assert host.taken == []
+
+
+@in_database
+def test_only_one_address_is_planned_for_and_sent_to(host: MailHost) -> None:
+    news()
+    said("--only", "Bob@Example.org", "--at", morning().isoformat())
+    assert [one.recipient for one in host.taken] == ["bob@example.org"]
+    assert Delivery.objects.count() == 1
+
+
+@in_database
+def test_a_test_copy_goes_elsewhere_without_the_secret_and_changes_nothing(host: MailHost) -> None:
+    news()
+    options = ["--only", "ana@example.org", "--at", morning().isoformat()]
+    assert said("--test-to", "me@example.net", *options).startswith("One copy sent: ")
+    [copy] = host.taken
+    assert copy.recipient == "me@example.net"
+    token = Channel.objects.select_related("subscriber").earliest("pk").subscriber.token
+    assert token not in copy.raw.decode().replace("=\r\n", "")
+    assert not Delivery.objects.exists()
+    assert said("--test-to", "me@example.net", "--only", "ana@example.org", "--at", "2026-11-23")
+    assert len(host.taken) == 1
+
+
+@in_database
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--test-to", "me@example.net"], "wants --only"),
+        (["--test-to", "me@example.net", "--only", "nobody@example.org"], "Nobody is subscribed"),
+        (["--connections", "0"], "at least 1"),
+        (["--rate", "fast"], "--rate"),
+        (["--window", "many"], "--window"),
+        (["--at", "soon"], "--at"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: list[str], why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        said(*options)
+
+
+@in_database
+def test_a_copied_database_is_refused_until_it_is_confirmed(
+    host: MailHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news()
+    planned(morning())
+    PostOffice.objects.update(place="where it was copied from")
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("send_digests", at=morning(), stdout=out, stderr=out)
+    assert "--confirm-place" in out.getvalue()
+    assert host.taken == []
+    assert "this database may send" in said("--confirm-place")
+    assert said("--at", morning().isoformat()).startswith("2 sent")
+
+
+@in_database
+def test_a_run_that_is_held_up_says_so_and_fails(host: MailHost) -> None:
+    news()
+    host.script = lambda point, recipient: "550 5.7.1 no" if point == "rcpt" else None
+    with pytest.raises(CommandError, match="Not everything"):
+        said("--at", morning().isoformat(), "--connections", "1")
+    assert PostOffice.objects.get().stopped_why == "550 5.7.1 (rcpt)"
+
+
+@in_database
+def test_the_loop_goes_on_while_the_database_is_away_and_ends_when_it_is_told(
+    host: MailHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news()
+    calls: list[int] = []
+    whole = plan_due
+
+    def away(**kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return whole(**kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(send_digests, "plan_due", away)
+    monkeypatch.setattr(Event, "wait", lambda self, timeout=None: self.is_set())
+    out = said("--loop", "--at", morning().isoformat())
+    assert "the database is away" in out
+    assert len(host.taken) == 2
+    assert len(calls) == 3
+
+
+def test_sigterm_finishes_the_message_that_is_under_way(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'sent.sqlite3'}"
+    migrate(url)
+    script = (
+        "import django; django.setup()\n"
+        "from tests.commands.test_send_digests import news, planned, morning\n"
+        "news(); planned(morning())\n"
+    )
+    with MailHost() as server:
+        settings = {
+            **environment(url),
+            "EMAIL_HOST": "127.0.0.1",
+            "EMAIL_PORT": str(server.port),
+            "PYTHONPATH": str(ROOT),
+        }
+        subprocess.run([sys.executable, "-c", script], env=settings, cwd=ROOT, check=True)
+        begun, told = Event(), Event()
+
+        def script_of_server(point: str, recipient: str) -> str | None:
+            if point == "end":
+                begun.set()
+                assert told.wait(PATIENCE_SECONDS)
+            return None
+
+        server.script = script_of_server
+        command = ["manage.py", "send_digests", "--at", morning().isoformat()]
+        sender = subprocess.Popen(
+            [sys.executable, *command, "--connections", "1", "--loop"],
+            env=settings,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert begun.wait(PATIENCE_SECONDS)
+        sender.send_signal(signal.SIGTERM)
+        told.set()
+        out, _ = sender.communicate(timeout=PATIENCE_SECONDS)
+        assert (sender.returncode, len(server.taken)) == (0, 1)
+        assert out.startswith("1 sent")
+
+
+def test_a_terminal_is_shown_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(send_digests, "monotonic", lambda: clock[0])
+    lines: list[str] = []
+    progress = Progress(due=1_000, write=lines.append)
+    clock[0] += 2
+    progress.show(sending.Sent(sent=100))
+    progress.show(sending.Sent(sent=101))
+    clock[0] += 2
+    progress.show(sending.Sent(sent=390, outcomes={"deferred": 10}))
+    progress.end()
+    assert lines == [
+        "100 of 1,000, 50/s, 18 s left",
+        "400 of 1,000, 100/s, 6 s left",
+        "",
+    ]
+
+
+def test_durations_are_said_in_their_largest_units() -> None:
+    assert [duration(n) for n in (5, 65, 3_725)] == ["5 s", "1 min 05 s", "1 h 02 min"]
+
+
+@in_database
+def test_digests_of_everybody_are_the_same_selection(host: MailHost) -> None:
+    news()
+    planned(morning())
+    people = [channel.subscriber for channel in Channel.objects.select_related("subscriber")]
+    assert digests(people[0]) == digests(people[1])
+    assert Delivery.objects.values("selection").distinct().count() == 1
