@@ -7,7 +7,14 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from comments.api.inputs import CommentInput, EditInput, PreviewInput, VoteInput
+from comments.api.inputs import (
+    CommentInput,
+    EditInput,
+    PreviewInput,
+    SettingsInput,
+    SubscriptionInput,
+    VoteInput,
+)
 from comments.api.schemas import ref
 
 PROBLEM_TYPE = "application/problem+json"
@@ -242,3 +249,57 @@ SIGN_IN: dict[str, Any] = {
     "request": None,
     "responses": {200: found("SignedIn"), 401: SIGN_IN_FIRST, 403: FORBIDDEN},
 }
+
+TOKEN = OpenApiParameter(
+    "token",
+    OpenApiTypes.STR,
+    OpenApiParameter.PATH,
+    description="The subscriber's secret, as the links in each mail carry it.",
+)
+SUBSCRIBE = write(
+    "subscribe",
+    "Ask for mail",
+    {
+        202: found(
+            "Accepted",
+            "The same whether the address is known or not. If it is right, a mail asks there for "
+            "confirmation; nothing else is sent before.",
+        )
+    },
+    tag="Subscriptions",
+    request=SubscriptionInput,
+)
+
+
+def own(name: str, summary: str, responses: dict[int, Any], **more: Any) -> dict[str, Any]:
+    """Returns the description of an operation behind a subscriber's secret."""
+    answers: dict[Any, Any] = {404: problem("`not_found`: nobody has this secret."), **responses}
+    if more.get("request") is not None:
+        answers |= {400: MALFORMED, 411: NO_LENGTH, 413: TOO_LARGE, 415: MEDIA_TYPE, 422: INVALID}
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "tags": ["Subscriptions"],
+        "auth": [],
+        "parameters": [TOKEN],
+        "responses": {**answers, 503: BUSY},
+        **more,
+    }
+
+
+GET_SUBSCRIBER = own("get_subscriber", "A subscriber's own settings", {200: found("Subscriber")})
+CHANGE_SUBSCRIBER = own(
+    "change_subscriber",
+    "Change how often and when mail comes, or pause it",
+    {200: found("Subscriber")},
+    request=SettingsInput,
+)
+FORGET_SUBSCRIBER = own(
+    "forget_subscriber",
+    "End every subscription, and delete the address and all that is kept of it",
+    {204: OpenApiResponse(description="Gone. The secret is void.")},
+    request=None,
+)
+EXPORT_SUBSCRIBER = own(
+    "export_subscriber", "All that is kept of a subscriber", {200: found("SubscriberExport")}
+)

@@ -44,6 +44,20 @@ class StrictIntegerField(serializers.IntegerField):
         return data
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """Takes true and false alone; DRF's own takes numbers and words too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Returns the value.
+
+        Raises:
+            ValidationError: it is neither.
+        """
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know, each by its name."""
 
@@ -156,6 +170,91 @@ class PreviewInput(StrictSerializer):
         max_length=200,
         help_text="Key of the thread whose names and numbers become links.",
     )
+
+
+FREQUENCIES = ["daily", "weekly", "instant"]
+LONGEST_ZONE = 64
+
+
+class TimesInput(StrictSerializer):
+    """When the digest is to come."""
+
+    tz = StrictCharField(
+        required=False, max_length=LONGEST_ZONE, help_text="IANA name, as Europe/Berlin."
+    )
+    send_hour = StrictIntegerField(
+        required=False, min_value=0, max_value=23, help_text="Local hour of the digest."
+    )
+    weekday = StrictIntegerField(
+        required=False, min_value=0, max_value=6, help_text="Of weekly digests; 0 is Monday."
+    )
+
+
+class SubscriptionInput(TimesInput):
+    """A wish for mail; a mail asks whoever reads that address to confirm it."""
+
+    email = StrictCharField(
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        help_text=(
+            "Where to. Needed, but with `answers` from a caller whose host site has vouched for "
+            "an address."
+        ),
+    )
+    frequency = serializers.ChoiceField(choices=FREQUENCIES)
+    thread = StrictCharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="Key of the one thread that is wanted; without it, the whole site.",
+    )
+    answers = StrictBooleanField(
+        required=False,
+        default=False,
+        help_text="True: only replies to the caller's comments, and mentions of him.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Returns the values.
+
+        Raises:
+            ValidationError: answers of one thread are asked for, which do not exist.
+        """
+        if attrs["answers"] and attrs["thread"] is not None:
+            detail = "Answers come from all threads; leave the thread out."
+            raise serializers.ValidationError(
+                {"answers": serializers.ErrorDetail(detail, code="invalid")}
+            )
+        return attrs
+
+
+class SettingsInput(TimesInput):
+    """What a subscriber changes; what is left out stays as it is."""
+
+    frequency = serializers.ChoiceField(
+        choices=FREQUENCIES,
+        required=False,
+        help_text="Of one subscription, or of all that are active. What goes into the digest "
+        "has one frequency, so a change takes the rest of it along.",
+    )
+    subscription = StrictIntegerField(
+        required=False, min_value=1, max_value=2**53, help_text="Id of the one that changes."
+    )
+    paused = StrictBooleanField(required=False, help_text="True: no mail until it is false again.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Returns the values.
+
+        Raises:
+            ValidationError: a subscription is named, and nothing said of it.
+        """
+        if "subscription" in attrs and "frequency" not in attrs:
+            detail = "Say which frequency this subscription is to have."
+            raise serializers.ValidationError(
+                {"frequency": serializers.ErrorDetail(detail, code="required")}
+            )
+        return attrs
 
 
 def checked(kind: type[StrictSerializer], data: Any) -> dict[str, Any]:

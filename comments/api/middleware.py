@@ -2,6 +2,11 @@
 
 Public reads of the API and the feeds must neither read nor set a cookie, so that one stored copy
 serves everybody. The API's other addresses sign their callers in by themselves.
+
+The pages behind the secret in a mail know nobody by a cookie either: whoever has the secret may do
+there what they do. The mail program that unsubscribes by one click (RFC 8058) sends neither cookie
+nor origin, so the check against forged requests would refuse it; and there is nothing to forge
+without the secret.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from comments.errors import Refusal
 from comments.queries.sites import profile_of, site_of
 
-OUTSIDE = ("/api/", "/threads/", "/comments/feed.atom", "/problems/")
+OUTSIDE = ("/api/", "/threads/", "/comments/feed.atom", "/problems/", "/subscriptions/")
 """Addresses that never see a session."""
 
 

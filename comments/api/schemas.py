@@ -203,6 +203,77 @@ PROBLEM = obj(
     more=True,
 )
 
+FREQUENCY = one_of("instant", "daily", "weekly")
+SUBSCRIBER_FIELDS: Json = {
+    "email": TEXT,
+    "confirmed": {"type": "boolean", "description": "Somebody has confirmed from that mailbox."},
+    "paused": {"type": "boolean"},
+    "bounced": {"type": "boolean", "description": "Mail came back: none is sent any more."},
+    "tz": {"type": "string", "description": "IANA name."},
+    "send_hour": WHOLE,
+    "weekday": {**WHOLE, "description": "Of weekly digests; 0 is Monday."},
+    "subscriptions": array(
+        obj(
+            {
+                "id": WHOLE,
+                "scope": one_of("site", "thread", "answers"),
+                "thread": or_null({"type": "string", "description": "Its key."}),
+                "frequency": FREQUENCY,
+                "state": one_of("pending", "active", "ended"),
+                **all_of(or_null(TIME), "asked_at", "confirmed_at", "ended_at"),
+            }
+        )
+    ),
+    "muted": array(
+        obj(
+            {
+                "thread": TEXT,
+                "root": {**WHOLE, "description": "Number of the comment whose branch was left."},
+            }
+        )
+    ),
+}
+SUBSCRIBER_EXPORT = obj(
+    {
+        **SUBSCRIBER_FIELDS,
+        "created_at": TIME,
+        "confirmed_at": or_null(TIME),
+        "bounced_why": TEXT,
+        "consent": array(
+            obj(
+                {
+                    "what": one_of("asked", "confirmed", "changed", "ended"),
+                    "at": TIME,
+                    "origin": {"type": "string", "description": "Address of the request."},
+                    "way": TEXT,
+                    "wording": TEXT,
+                }
+            )
+        ),
+        "channels": array(
+            obj(
+                {
+                    "kind": one_of("digest", "instant"),
+                    "cursor": WHOLE,
+                    "last_period": or_null({"type": "string", "format": "date"}),
+                    "due_at": or_null(TIME),
+                }
+            )
+        ),
+        "mails": array(
+            obj(
+                {
+                    "kind": one_of("confirmation", "digest", "instant"),
+                    "period": TEXT,
+                    "state": TEXT,
+                    "created_at": TIME,
+                    **all_of(or_null(TIME), "mailed_at", "sent_at"),
+                }
+            )
+        ),
+    }
+)
+
 COMPONENTS: Json = {
     "Comment": COMMENT,
     "Mention": MENTION,
@@ -230,5 +301,8 @@ COMPONENTS: Json = {
     "SignedIn": obj({"name": TEXT, "token": TEXT}),
     "Votes": obj({"value": {"enum": [1, -1, None]}, "votes": obj({"up": WHOLE, "down": WHOLE})}),
     "Preview": obj({"html": HTML, "mentions": array(ref("Mention")), "references": array(WHOLE)}),
+    "Accepted": obj({"accepted": {"const": True}}),
+    "Subscriber": obj(SUBSCRIBER_FIELDS),
+    "SubscriberExport": SUBSCRIBER_EXPORT,
     "Problem": PROBLEM,
 }

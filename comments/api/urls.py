@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from comments.api import flags, moderation, reading, rules, viewer, writing
+from comments.api import flags, moderation, reading, rules, subscriptions, viewer, writing
 from comments.api.schema import Docs, Schema
 
 
@@ -73,6 +73,13 @@ urlpatterns = [
         name="desk-simulate",
     ),
     path("moderation/report/", rules.Report.as_view(), name="desk-report"),
+    path("subscriptions/", subscriptions.Subscriptions.as_view(), name="subscriptions"),
+    path("subscriptions/<str:token>/", subscriptions.Subscriber.as_view(), name="subscriber"),
+    path(
+        "subscriptions/<str:token>/export/",
+        subscriptions.SubscriberExport.as_view(),
+        name="subscriber-export",
+    ),
     path("viewer/", viewer.Viewer.as_view(), name="viewer"),
     path("preview/", writing.Preview.as_view(), name="preview"),
     path("counts/", reading.Counts.as_view(), name="counts"),

@@ -7,9 +7,10 @@ from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest
 
-from comments.actions.answering import Request
+from comments.actions.answering import AnswerKnown, Request
 from comments.conf import options
-from comments.errors import Malformed, TooLarge
+from comments.errors import Malformed, NotFound, TooLarge
+from comments.models import Comment, Participant
 from comments.views.forms import is_key, whole_number
 
 
@@ -52,3 +53,16 @@ def keyed(request: HttpRequest, *, site_id: int) -> Request | None:
     parts = [request.path, *(f"{name}={sent.get(name, '')}" for name in names)]
     digest = sha256("\0".join(parts).encode()).hexdigest()
     return Request(site_id=site_id, key=f"page:{key}", fingerprint=digest)
+
+
+def first_answer(known: AnswerKnown) -> tuple[Comment, Participant]:
+    """Returns what the same form made when it was sent first.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    comment = Comment.objects.filter(pk=known.answer.comment_id or 0).first()
+    participant = Participant.objects.filter(pk=known.answer.participant_id or 0).first()
+    if comment is None or participant is None:
+        raise NotFound("The comment that this form made is gone.")
+    return comment, participant

@@ -17,12 +17,14 @@ from comments.actions.people import LONGEST_NAME
 from comments.conf import options
 from comments.errors import Refusal, ValidationFailed
 from comments.models import Format, Participant
+from comments.rules.subscribing import mail_address
 
 LONGEST_KEY = 64
 LONGEST_ADDRESS = 254
 LONGEST_URL = 500
 MOST_DIGITS = 18
 LONGEST_BAIT = 200
+NO_ADDRESS = "This is no address that mail can be sent to."
 LONGEST_SECONDS_TO_WRITE = 24 * 60 * 60
 """An older form says nothing about its writer."""
 _OPENED = Signer(salt="comments.form.opened")
@@ -99,7 +101,7 @@ class TextForm(forms.Form):
 class CommentForm(TextForm):
     """A new comment; a guest says who he is."""
 
-    field_order = ("name", "email", "url", "source", "format")
+    field_order = ("name", "email", "url", "source", "format", "tell")
 
     name = forms.CharField(
         label="Name",
@@ -123,6 +125,14 @@ class CommentForm(TextForm):
         widget=forms.TextInput(attrs={"autocomplete": "url", "inputmode": "url"}),
         error_messages={"invalid": "This is no address of a website."},
     )
+    tell = forms.ChoiceField(
+        label="Tell me of replies and mentions",
+        choices=[("", "no"), ("instant", "at once"), ("digest", "in the digest")],
+        widget=forms.RadioSelect,
+        initial="",
+        required=False,
+        error_messages={"invalid_choice": "Choose one of these."},
+    )
 
     def __init__(
         self,
@@ -130,6 +140,7 @@ class CommentForm(TextForm):
         *,
         participant: Participant | None,
         has_account: bool,
+        address: str = "",
         reply_to: int | None = None,
     ) -> None:
         """Makes the form for somebody.
@@ -139,6 +150,7 @@ class CommentForm(TextForm):
             participant: who the guest is known as; his name is filled in, his e-mail is not
                 shown even to himself.
             has_account: the name is known from elsewhere and not asked for.
+            address: where somebody with an account can be told of answers, if anybody knows.
             reply_to: number of the comment answered.
         """
         initial = {"name": participant.name, "url": participant.url} if participant else {}
@@ -149,8 +161,13 @@ class CommentForm(TextForm):
         self.opened = "" if data is None else _if_ours(str(data.get("opened", "")))
         """When the form was first shown, in milliseconds, signed; ``""`` where nobody knows."""
         self.kept_email = participant.email if participant else ""
+        is_vouched_for = participant is not None and bool(participant.subject)
+        if not is_vouched_for:
+            to = "your address" if has_account else "the address above"
+            self.fields["tell"].help_text = f"By mail to {to}. The first mail asks you to confirm."
         if has_account:
-            for field in ("name", "email", "url"):
+            self.kept_email = address
+            for field in ("name", "email", "url") if address else ("name", "email", "url", "tell"):
                 del self.fields[field]
             return
         if self.kept_email:
@@ -162,6 +179,26 @@ class CommentForm(TextForm):
         name.required = name_needed
         self.full_clean()
         name.required = True
+        if name_needed and self.how_told and "email" not in self.errors:
+            self._check_address()
+
+    def _check_address(self) -> None:
+        """Finds what is wrong with the address of somebody who wants to be told of answers."""
+        try:
+            mail_address(self.address)
+        except ValueError:
+            wrong = NO_ADDRESS if self.address else "Without an address nobody can tell you."
+            self.add_error("email" if "email" in self.fields else "tell", wrong)
+
+    @property
+    def how_told(self) -> str:
+        """Returns how the writer wants to hear of answers: ``instant``, ``digest`` or ``""``."""
+        return str(self.cleaned_data.get("tell", ""))
+
+    @property
+    def address(self) -> str:
+        """Returns the writer's address, as he typed it now or as it is known; ``""`` without."""
+        return str(self.cleaned_data.get("email", "")) or self.kept_email
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest, QueryDict
 from django.utils.encoding import escape_uri_path
@@ -41,6 +41,14 @@ class Place:
                 query[name] = str(value)
         text = f"?{query.urlencode()}" if query else self.path
         return f"{text}#{fragment}" if fragment else text
+
+    def saying(self, done: str) -> Place:
+        """Returns the same place, whose addresses say what was done; ``""`` for nothing."""
+        if not done:
+            return self
+        kept = self.kept.copy()
+        kept["done"] = done
+        return replace(self, kept=kept)
 
     def of_comment(self, number: int) -> str:
         """Returns the address of a comment, whichever page of the thread holds it."""

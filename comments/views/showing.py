@@ -17,6 +17,7 @@ from comments.queries.viewer import own_votes
 from comments.views.forms import CommentForm, EditForm, TextForm, sentence_for, whole_number
 from comments.views.links import PAGE_SIZE, Place
 from comments.views.rows import Maker, Row
+from comments.views.subscribe_forms import MailForm, SubscribeForm
 from comments.views.viewers import Viewer
 
 SORTS = {"oldest": "Oldest first", "newest": "Newest first", "best": "Best first"}
@@ -24,6 +25,22 @@ DONE = {
     "deleted": "Your comment is gone.",
     "forgotten": "This browser no longer knows you.",
 }
+DONE_WITH_FORM = {
+    "told": "You hear of replies and mentions by mail.",
+    "telling": (
+        "If that address is right, a mail is on its way: you hear of replies and mentions once you "
+        "confirm."
+    ),
+    "untold": (
+        "Your comment is here, but your wish to hear of replies could not be noted. Choose it "
+        "again with your next comment."
+    ),
+}
+"""Said beside the form for comments, which stands near the comment that was just posted."""
+DONE_WITH_MAIL = {
+    "asked": ("If that address is right, a mail is on its way: nothing is sent until you confirm."),
+}
+"""Said at the form to subscribe: the same whether the address is known or not."""
 NOT_HERE = "This comment is not here (any more)."
 
 
@@ -36,8 +53,13 @@ class Showing:
     notice_id: str = ""
     """The fragment that the browser looks for, so that it finds the notice instead."""
     is_error: bool = False
+    form_notice: str = ""
+    """Said at the form for comments."""
+    mail_notice: str = ""
+    """Said at the form to subscribe."""
     retry_after_seconds: int = 0
     form: CommentForm | None = None
+    subscribe: SubscribeForm | None = None
     edit: EditForm | None = None
     delete: Comment | None = None
     preview: str = ""
@@ -47,7 +69,16 @@ class Showing:
     sought: int | None = None
     """Number of the comment whose page is shown."""
 
-    def refuse(self, refusal: Refusal, *, form: TextForm | None = None) -> None:
+    @classmethod
+    def after(cls, done: str) -> Showing:
+        """Returns what is shown after something was done, by its name in the address."""
+        return cls(
+            notice=DONE.get(done, ""),
+            form_notice=DONE_WITH_FORM.get(done, ""),
+            mail_notice=DONE_WITH_MAIL.get(done, ""),
+        )
+
+    def refuse(self, refusal: Refusal, *, form: TextForm | MailForm | None = None) -> None:
         """Says why something was refused: in the form it came from, else above the comments."""
         self.status = refusal.status
         self.is_error = True
@@ -77,6 +108,8 @@ class Asked:
     place: Place
     query: QueryDict
     now: datetime
+    digest: str = ""
+    """Name of the site's digest."""
 
     @property
     def is_open(self) -> bool:
@@ -88,8 +121,13 @@ class Asked:
         return CommentForm(
             participant=self.viewer.participant,
             has_account=self.viewer.has_account,
+            address=self.viewer.address,
             reply_to=reply_to,
         )
+
+    def subscribe_form(self, data: QueryDict | None = None) -> SubscribeForm:
+        """Returns the form to subscribe, empty or as it was sent."""
+        return SubscribeForm(data, is_open=self.is_open)
 
     def shown(self) -> dict[str, str]:
         """Returns the parameters that say which comments are shown, for addresses to come back."""
@@ -110,6 +148,8 @@ class ThreadView:
     root_href: str
     """Where the form for a comment that answers none is."""
     feed_href: str
+    digest: str
+    """Name of the site's digest."""
     rows: list[Row] = field(default_factory=list)
     unclosed_folds: range = range(0)
     unseen: list[Row] = field(default_factory=list)
@@ -145,11 +185,13 @@ def thread_view(asked: Asked, showing: Showing) -> ThreadView:
         action=place.with_(**asked.shown()),
         root_href=place.with_("reply", **asked.shown()),
         feed_href=f"/threads/{quote(head.key)}/feed.atom",
+        digest=asked.digest,
         rows=rows,
         unclosed_folds=unclosed,
         unseen=[maker.unseen_row(unpublished) for unpublished in unseen],
     )
     _settle_form(asked, view)
+    showing.subscribe = showing.subscribe or asked.subscribe_form()
     _add_ways(place, view, page, sort=sort, is_first=cursor is None)
     return view
 

@@ -32,12 +32,11 @@ from comments.actions.changing import (
 )
 from comments.actions.limiting import whole_address_of
 from comments.actions.linking import linked_text
-from comments.actions.people import GuestName, user_participant
+from comments.actions.people import GuestName
 from comments.actions.posting import Submitted, submit_comment
 from comments.actions.voting import cast_vote
 from comments.conf import options
 from comments.errors import (
-    AuthRequired,
     IdempotencyConflict,
     Malformed,
     NotFound,
@@ -46,12 +45,12 @@ from comments.errors import (
     ThreadClosed,
     ValidationFailed,
 )
-from comments.models import Comment, Format, Participant, ThreadState
+from comments.models import Comment, Format, ThreadState
 from comments.queries.comments import item_of
-from comments.queries.sites import site_of
+from comments.queries.sites import profile_of, site_of
 from comments.queries.threads import ThreadHead
 from comments.rules.rendering import clean_source
-from comments.views.bodies import check_body, keyed
+from comments.views.bodies import check_body, first_answer, keyed
 from comments.views.forms import (
     CommentForm,
     EditForm,
@@ -60,7 +59,9 @@ from comments.views.forms import (
     whole_number,
 )
 from comments.views.links import place_of, relinked
-from comments.views.showing import DONE, Asked, Showing, thread_view
+from comments.views.showing import Asked, Showing, thread_view
+from comments.views.subscribe_forms import MailForm
+from comments.views.subscribing import subscribe_by, tell_of_answers
 from comments.views.viewers import Viewer, forget_guest, remember_guest, viewer_of
 
 VOTES = {"up": 1, "down": -1, "none": None}
@@ -88,13 +89,14 @@ class ThreadPage(View):
     @cached_property
     def asked(self) -> Asked:
         """Returns the request: which thread, who looks, when, and what is to be shown."""
-        head = self.thread_head()
+        head, site = self.thread_head(), site_of(self.request)
         return Asked(
             head=head,
-            viewer=viewer_of(self.request, site=site_of(self.request)),
+            viewer=viewer_of(self.request, site=site),
             place=place_of(self.request, last_number=head.last_number),
             query=self.request.GET,
             now=timezone.now(),
+            digest=profile_of(site).digest_name,
         )
 
     @property
@@ -117,7 +119,7 @@ class ThreadPage(View):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Shows the page, with the form that the parameters ask for."""
-        showing = Showing(notice=DONE.get(request.GET.get("done", ""), ""))
+        showing = Showing.after(request.GET.get("done", ""))
         asks = {"edit": self._ask_edit, "delete": self._ask_delete, "reply_to": self._ask_reply}
         for name, ask in asks.items():
             if name in request.GET:
@@ -176,7 +178,7 @@ class ThreadPage(View):
         return answer
 
     def _refused(
-        self, showing: Showing, refusal: Refusal, *, form: TextForm | None = None
+        self, showing: Showing, refusal: Refusal, *, form: TextForm | MailForm | None = None
     ) -> HttpResponse:
         """Shows the page again with a refusal, as it is since."""
         if isinstance(refusal, ThreadClosed):
@@ -196,9 +198,9 @@ class ThreadPage(View):
             address = f"{self.asked.place.path}{address}"
         return HttpResponseRedirect(address, status=SEE_OTHER)
 
-    def _go_to_comment(self, comment: Comment) -> HttpResponse:
+    def _go_to_comment(self, comment: Comment, *, done: str = "") -> HttpResponse:
         """Sends the browser to a comment, on the page that shows it to this viewer."""
-        place = self.asked.place
+        place = self.asked.place.saying(done)
         if not comment.visible or comment.number is None:
             return self._go(place.with_(f"waiting-{comment.pk}"))
         last = max(place.last_number, comment.number)
@@ -222,6 +224,7 @@ class ThreadPage(View):
             "save": self._save,
             "delete": self._delete,
             "forget": self._forget,
+            "subscribe": self._subscribe,
         }.get(request.POST.get("do", ""))
         if do is None:
             raise Malformed("The form does not say what to do.")
@@ -233,6 +236,7 @@ class ThreadPage(View):
             sent,
             participant=self.viewer.participant,
             has_account=self.viewer.has_account,
+            address=self.viewer.address,
             reply_to=whole_number(sent.get("reply_to")),
         )
         form.check(name_needed=name_needed)
@@ -279,12 +283,19 @@ class ThreadPage(View):
             submitted = self._submit(form)
             comment, participant = submitted.comment, submitted.participant
         except AnswerKnown as known:
-            comment, participant = self._first_answer(known)
+            comment, participant = first_answer(known)
         except Refusal as refusal:
             if isinstance(refusal, IdempotencyConflict):
                 form.renew_key()
             return self._refused(showing, refusal, form=form)
-        answer = self._go_to_comment(comment)
+        done = tell_of_answers(
+            participant,
+            address=form.address,
+            how=form.how_told,
+            request=self.request,
+            now=self.asked.now,
+        )
+        answer = self._go_to_comment(comment, done=done)
         if not self.viewer.has_account:
             remember_guest(answer, participant)
         return answer
@@ -311,17 +322,21 @@ class ThreadPage(View):
             request=keyed(self.request, site_id=site_of(self.request).pk),
         )
 
-    def _first_answer(self, known: AnswerKnown) -> tuple[Comment, Participant]:
-        """Returns what the same form made when it was sent first.
+    # --- being mailed -------------------------------------------------------------------------
 
-        Raises:
-            NotFound: it is gone.
-        """
-        comment = Comment.objects.filter(pk=known.answer.comment_id or 0).first()
-        participant = Participant.objects.filter(pk=known.answer.participant_id or 0).first()
-        if comment is None or participant is None:
-            raise NotFound("The comment that this form made is gone.")
-        return comment, participant
+    def _subscribe(self) -> HttpResponse:
+        form = self.asked.subscribe_form(self.request.POST)
+        showing = Showing(subscribe=form)
+        if form.errors:
+            return self._invalid(showing)
+        try:
+            subscribe_by(
+                form, request=self.request, thread_id=self.asked.head.id, now=self.asked.now
+            )
+        except Refusal as refusal:
+            return self._refused(showing, refusal, form=form)
+        shown = self.asked.shown()
+        return self._go(self.asked.place.with_("subscribe", done="asked", **shown))
 
     # --- changing -----------------------------------------------------------------------------
 
@@ -402,7 +417,7 @@ class ThreadPage(View):
         try:
             if number is None:
                 raise NotFound()
-            participant = self._voter()
+            participant = self.viewer.as_participant(site=site_of(self.request), now=self.asked.now)
             self.viewer.spend("RATE_LIMIT_VOTE", self.request)
             cast_vote(
                 comment_id=comment_id,
@@ -413,19 +428,6 @@ class ThreadPage(View):
         except Refusal as refusal:
             return self._refused(Showing(), refusal)
         return self._go(self.asked.place.with_(f"comment-{number}", **self.asked.shown()))
-
-    def _voter(self) -> Participant:
-        """Returns the viewer as a participant.
-
-        Raises:
-            AuthRequired: nobody known looks.
-        """
-        if self.viewer.participant is not None:
-            return self.viewer.participant
-        if self.viewer.user is None:
-            raise AuthRequired("Votes are for those who have written here.")
-        site_id = site_of(self.request).pk
-        return user_participant(site_id=site_id, user=self.viewer.user, now=self.asked.now)
 
     def _forget(self) -> HttpResponse:
         answer = self._go(self.asked.place.with_("comments", done="forgotten"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -11,7 +12,14 @@ from django.http import HttpRequest, HttpResponse
 
 from comments.actions.changing import Editor
 from comments.actions.limiting import address_of, spend, whole_address_of
-from comments.actions.people import Writer, display_name, participant_of_token, token_of
+from comments.actions.people import (
+    Writer,
+    display_name,
+    participant_of_token,
+    token_of,
+    user_participant,
+)
+from comments.errors import AuthRequired
 from comments.models import Participant
 from comments.queries.permissions import is_moderator
 
@@ -52,6 +60,14 @@ class Viewer:
         return self.participant.name if self.participant is not None else ""
 
     @property
+    def address(self) -> str:
+        """Returns where somebody with an account can be mailed; ``""`` where nobody knows."""
+        if not self.has_account:
+            return ""
+        by_host = self.participant.email if self.participant is not None else ""
+        return by_host or str(getattr(self.user, "email", ""))
+
+    @property
     def editor(self) -> Editor:
         """Returns the viewer as somebody who changes comments."""
         return Editor(
@@ -72,6 +88,18 @@ class Viewer:
             origin=address_of(request),
             address=whole_address_of(request),
         )
+
+    def as_participant(self, *, site: Site, now: datetime) -> Participant:
+        """Returns the viewer as a participant, made for a user who never wrote.
+
+        Raises:
+            AuthRequired: nobody known looks.
+        """
+        if self.participant is not None:
+            return self.participant
+        if self.user is None:
+            raise AuthRequired("Votes are for those who have written here.")
+        return user_participant(site_id=site.pk, user=self.user, now=now)
 
     def spend(self, limit: str, request: HttpRequest) -> None:
         """Counts a request against the limits of its address and of the viewer, as the API does.

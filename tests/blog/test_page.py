@@ -111,9 +111,9 @@ def test_the_mention_in_the_third_reply_leads_to_an_adam_who_answers(post: Post)
     assert page.link("@Adam", inside="comment-3") == "#comment-10"
 
 
-def test_nothing_is_shown_that_does_not_work_yet(post: Post) -> None:
+def test_below_the_post_one_can_subscribe_to_the_digest_by_its_name(post: Post) -> None:
     page = Browser().open(PAGE)
-    assert "Subscribe" not in text_of(page.root)
+    assert text_of(page.get("subscribe-title")) == "Subscribe to Israpundit Daily Digest"
 
 
 def test_the_page_of_a_post_names_its_feed_and_address(post: Post) -> None:

@@ -141,6 +141,16 @@ def _fields(form: Element) -> dict[str, str]:
         unchecked = element.get("type") == "radio" and element.get("checked") is None
         if name is None or element.tag == "button" or unchecked:
             continue
+        if element.tag == "select":
+            fields[name] = _chosen(element)
+            continue
         # The parser drops the line break after <textarea>, as browsers do.
         fields[name] = element.text or "" if element.tag == "textarea" else element.get("value", "")
     return fields
+
+
+def _chosen(select: Element) -> str:
+    """Returns the value that a list has: of the chosen option, else of the first."""
+    options = list(select.iter("option"))
+    chosen = [one for one in options if one.get("selected") is not None] or options[:1]
+    return chosen[0].get("value", text_of(chosen[0])) if chosen else ""

@@ -142,11 +142,11 @@ def test_replies_that_a_moderator_folds_stand_in_a_closed_box() -> None:
     )
     browser = Browser()
     page = browser.open(PAGE)
-    (box,) = page.all("details")
+    (box,) = page.get("comments").iter("details")
     assert box.get("open") is None
     assert [article.get("id") for article in box.iter("article")] == ["comment-2", "comment-3"]
     assert text_of(next(box.iter("summary"))) == "2 folded replies"
-    (opened,) = browser.open("?comment=3#comment-3").all("details")
+    (opened,) = browser.open("?comment=3#comment-3").get("comments").iter("details")
     assert opened.get("open") is not None
 
 
@@ -165,7 +165,7 @@ def test_a_page_that_begins_inside_a_folded_branch_folds_it_too() -> None:
     browser = Browser()
     browser.open(PAGE)
     page = browser.open(browser.shown.link("Load more comments ↓"))
-    (box,) = page.all("details")
+    (box,) = page.get("comments").iter("details")
     assert len(list(box.iter("article"))) == 11
     assert page.numbers()[-1] == 2
 

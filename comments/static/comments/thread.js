@@ -1,6 +1,7 @@
-// Finds a comment that an address names but that stands on another page of its thread.
+// Finds a comment that an address names but that stands on another page of its thread, and chooses
+// the browser's time zone in the form to subscribe. The page is complete without either.
 //
-// Links inside the page need no script; this is for addresses from elsewhere that end in
+// Links inside the page need no script; the first is for addresses from elsewhere that end in
 // #comment-7, whose number the server never sees.
 (() => {
   "use strict";
@@ -26,6 +27,13 @@
     location.replace(address);
   }
 
+  function chooseZone() {
+    const zones = document.querySelector("select[data-guess]");
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zones && [...zones.options].some((option) => option.value === here)) zones.value = here;
+  }
+
   addEventListener("hashchange", find);
+  chooseZone();
   find();
 })();
