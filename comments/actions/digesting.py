@@ -167,6 +167,7 @@ class _Run:
     news: NewsReader = field(init=False)
     to: int = field(init=False)
     with_both: set[int] = field(init=False)
+    held: set[int] = field(init=False)
     common: dict[int, list[Item]] = field(default_factory=dict)
     selections: dict[tuple[object, ...], Selection] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -182,6 +183,7 @@ class _Run:
         subscribers = {channel.subscriber_id: channel.subscriber for channel in channels}
         readers = readers_of(list(subscribers.values()))
         unsent = unfinished_of(subscribers)
+        self.held = _held([one for found in unsent.values() for one in found])
         self.with_both = with_both_channels(subscribers)
         for channel in channels:
             self.planned.looked_at += 1
@@ -209,7 +211,7 @@ class _Run:
         if period <= last:
             self._move(channel, due_at=next_send_time(last, self.now, schedule))
             return
-        if any(one.state in UNDERWAY or one.lease_until for one in unfinished):
+        if any(one.pk in self.held or one.state in UNDERWAY for one in unfinished):
             self._move(channel, due_at=self.now + timedelta(seconds=DIGEST_WAITS_SECONDS))
             return
         after = self._merge(channel, unfinished)
@@ -348,6 +350,19 @@ class _Run:
                 created_at=self.now,
             )
         )
+
+
+def _held(deliveries: Iterable[Delivery]) -> set[int]:
+    """Returns which unsent deliveries a sender is just taking; all others are locked for us.
+
+    Nobody waits here: a sender that waits for one of ours while we wait for one of its would be a
+    deadlock.
+    """
+    unsent = {one.pk for one in deliveries if one.state in UNSENT}
+    if not unsent:
+        return set()
+    ours = Delivery.objects.filter(pk__in=unsent, state__in=UNSENT)
+    return unsent - set(ours.select_for_update(skip_locked=True).values_list("pk", flat=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,12 +97,16 @@ class Delivery(models.Model):
     )
     after_position = models.PositiveBigIntegerField(default=0, help_text="Covers what came later…")
     to_position = models.PositiveBigIntegerField(default=0, help_text="…up to this.")
-    selection = models.ForeignKey(Selection, on_delete=models.PROTECT, related_name="+")
+    # No index on these two: nobody looks from that side, and each is written with every change.
+    selection = models.ForeignKey(
+        Selection, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     edition = models.ForeignKey(
         Edition,
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
+        db_index=False,
         help_text="Null until it is sent for the first time.",
     )
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
@@ -151,6 +155,11 @@ class Delivery(models.Model):
                 fields=["sent_at"], condition=Q(sent_at__isnull=False), name="delivery_sent"
             ),
             models.Index(fields=["subscriber", "-to_position"], name="delivery_of_subscriber"),
+            models.Index(
+                fields=["subscriber"],
+                condition=Q(state__in=["queued", "sending", "deferred", "in_doubt", "expired"]),
+                name="delivery_not_over",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from comments.rules.subscribing import address_key, scope_of
 State = Delivery.State
 NOT_RECEIVED = (State.CANCELLED, State.EXPIRED, State.BOUNCED)
 OVER = (State.SENT, State.CANCELLED, State.BOUNCED)
+NOT_OVER = (State.QUEUED, State.SENDING, State.DEFERRED, State.IN_DOUBT, State.EXPIRED)
 
 AT_ONCE = 500
 """Values in one list of a statement."""
@@ -225,18 +226,26 @@ def unfinished_of(subscribers: Collection[int]) -> dict[tuple[int, str], list[De
     That is what is not over yet, and what expired since the last that is: nobody has sent it. What
     is in doubt and not tried again by itself is over: it was perhaps received, and counts as that.
     """
-    news = Delivery.objects.filter(
-        subscriber__in=subscribers, kind__in=[Delivery.Kind.DIGEST, Delivery.Kind.INSTANT]
+    news = Delivery.objects.filter(kind__in=[Delivery.Kind.DIGEST, Delivery.Kind.INSTANT])
+    left_alone = Q(state=State.IN_DOUBT, due_at=None)
+    rows = list(
+        news.filter(subscriber__in=subscribers, state__in=NOT_OVER)
+        .exclude(left_alone)
+        .order_by("to_position", "pk")
     )
-    over = Q(state__in=OVER) | Q(state=State.IN_DOUBT, due_at=None)
+    if not rows:
+        return {}
+    # Of those alone who are owed something: a history of years is behind each of the others.
     reached = {
         (pk, kind): (position, planned_at)
-        for pk, kind, position, planned_at in news.filter(over)
+        for pk, kind, position, planned_at in news.filter(
+            Q(state__in=OVER) | left_alone, subscriber__in={one.subscriber_id for one in rows}
+        )
         .values_list("subscriber_id", "kind")
         .annotate(Max("to_position"), Max("created_at"))
     }
     found = defaultdict(list)
-    for one in news.exclude(over).order_by("to_position", "pk"):
+    for one in rows:
         last = reached.get((one.subscriber_id, one.kind))
         # Of several mails of one moment, one that went does not stand for those that did not.
         is_past = last is not None and (one.to_position, one.created_at) < last

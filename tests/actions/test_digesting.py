@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 
 import pytest
+from django.db import connection, transaction
 
 from comments.actions.digesting import plan_due, preview_items
 from comments.actions.subscribing import Change, Times, change_settings, leave
@@ -140,11 +142,43 @@ def test_while_nobody_knows_of_the_last_one_the_next_waits() -> None:
     ana = subscribed()
     post(thread, now=later(60))
     planned(morning())
-    ana.deliveries.filter(kind="digest").update(lease_until=morning(3))
+    taken_on(morning())
+    ana.deliveries.filter(kind="digest").update(state="in_doubt", due_at=morning(3), sent_at=None)
     post(thread, now=morning() + timedelta(hours=1))
     planned(morning(2))
     assert len(digests(ana)) == 1
     assert Channel.objects.get(subscriber=ana).due_at == morning(2) + timedelta(minutes=15)
+
+
+@pytest.mark.postgres
+def test_a_digest_that_a_sender_is_just_taking_is_not_taken_over_by_the_next() -> None:
+    thread = make_thread()
+    ana = subscribed()
+    post(thread, now=later(60))
+    planned(morning())
+    post(thread, now=morning() + timedelta(hours=1))
+    is_taken, may_commit = Event(), Event()
+
+    def take() -> None:
+        try:
+            with transaction.atomic():
+                found = Delivery.objects.filter(kind="digest").select_for_update()
+                assert len(found) == 1
+                is_taken.set()
+                may_commit.wait(30)
+        finally:
+            connection.close()
+
+    sender = Thread(target=take)
+    sender.start()
+    assert is_taken.wait(30)
+    planned(morning(2))
+    may_commit.set()
+    sender.join()
+    assert [one.state for one in ana.deliveries.filter(kind="digest")] == ["queued"]
+    planned(morning(2) + timedelta(minutes=15))
+    states = ana.deliveries.filter(kind="digest").order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["expired", "queued"]
 
 
 @pytest.mark.parametrize(
