@@ -24,7 +24,7 @@ from comments.actions.selecting import selection_for
 from comments.actions.settling import Claimed, Order, settle
 from comments.mail import Splicer, Values
 from comments.models import Delivery, Edition, PostOffice, Subscription, Thread
-from comments.queries.deliveries import MAY_LEAVE
+from comments.queries.deliveries import MAY_LEAVE, due_deliveries
 from comments.queries.digests import readers_of
 from comments.rules.digesting import Item, Reader, still_wanted, wants_all
 from comments.rules.sending import (
@@ -32,13 +32,12 @@ from comments.rules.sending import (
     Answer,
     retry_seconds,
 )
-from comments.rules.subscribing import address_key
 
 logger = logging.getLogger(__name__)
 
 State = Delivery.State
 Kind = Delivery.Kind
-LOOKED_UP = 1_000
+LOOKED_UP = 5_000
 """Ids of messages that are due, read at once."""
 MOST_RENDERINGS = 1_000
 """Of one selection in one run, after messages had been held up by each."""
@@ -89,17 +88,12 @@ class Clerk:
         return count
 
     def _due(self) -> QuerySet[Delivery]:
-        due = Delivery.objects.filter(
-            site_id=self.order.site_id, state__in=MAY_LEAVE, due_at__lte=self.clock()
-        )
-        if self.order.only:
-            due = due.filter(subscriber__address_key=address_key(self.order.only))
-        return due
+        return due_deliveries(site_id=self.order.site_id, now=self.clock(), only=self.order.only)
 
     def _look_up(self) -> None:
         self._find_lost()
         waiting = {pk for pks in self._to_render.values() for pk in pks}
-        found = self._due().order_by("due_at", "pk").values_list("pk", flat=True)[:LOOKED_UP]
+        found = self._due().values_list("pk", flat=True)[:LOOKED_UP]
         self._ids.extend(pk for pk in found if pk not in waiting)
 
     def _find_lost(self) -> None:
@@ -191,6 +185,7 @@ class Clerk:
             Delivery.objects.filter(pk__in=ids).update(
                 state=State.SENDING,
                 edition=edition_id,
+                due_at=None,
                 lease_until=_lease_end(),
                 lease_by=self.order.sender,
                 tries=F("tries") + 1,

@@ -110,7 +110,9 @@ class Delivery(models.Model):
         help_text="Null until it is sent for the first time.",
     )
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
-    due_at = models.DateTimeField(null=True, help_text="Null: not again by itself.")
+    due_at = models.DateTimeField(
+        null=True, help_text="When it may leave; null: not again by itself, or it is on its way."
+    )
     lease_until = models.DateTimeField(null=True)
     lease_by = models.CharField(
         max_length=32, blank=True, help_text="Which sender has it, or had it."
@@ -133,15 +135,21 @@ class Delivery(models.Model):
                 name="delivery_covers_something",
             ),
             models.CheckConstraint(
+                condition=Q(due_at=None) | Q(state__in=["queued", "deferred", "in_doubt"]),
+                name="what_is_due_may_leave",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state__in=["sending", "sent", "in_doubt"])
                 | Q(edition__isnull=False, mailed_at__isnull=False),
                 name="what_leaves_has_its_bytes",
             ),
         ]
         indexes = [
+            # What is over has no time any more. A million may be due at one moment: the id keeps
+            # them in order without a sort.
             models.Index(
-                fields=["due_at"],
-                condition=Q(state__in=["queued", "deferred", "in_doubt"]),
+                fields=["site", "due_at", "id"],
+                condition=Q(due_at__isnull=False),
                 name="delivery_due",
             ),
             models.Index(

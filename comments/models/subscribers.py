@@ -188,7 +188,10 @@ class Channel(models.Model):
             models.UniqueConstraint(fields=["subscriber", "kind"], name="one_channel_of_a_kind"),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="channel_due"),
+            # A million may be due at one moment: the id keeps them in order without a sort.
+            models.Index(
+                fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="channel_due"
+            ),
         ]
 
     def __str__(self) -> str:

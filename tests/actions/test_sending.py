@@ -246,7 +246,7 @@ def test_a_sender_that_was_lost_leaves_its_messages_in_doubt(host: MailHost) -> 
         mailed_at=morning(),
         lease_by="gone",
         lease_until=datetime.fromisoformat("2020-01-01T00:00:00Z"),
-        due_at=morning(),
+        due_at=None,
     )
     assert sent(morning() + HOUR).sent == 1
     assert host.taken[0].message["Date"].datetime == morning()
@@ -267,6 +267,7 @@ def test_a_message_that_another_sender_has_is_left_alone(host: MailHost) -> None
         mailed_at=morning(),
         lease_by="other",
         lease_until=datetime.fromisoformat("2100-01-01T00:00:00Z"),
+        due_at=None,
     )
     assert sent(morning()).sent == 0
     assert host.taken == []
