@@ -34,6 +34,7 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
     """
     post.body_html = render_article(post.body)
     post.author_notes_html = render_article(post.author_notes)
+    excerpt = Truncator(unescape(strip_tags(post.body_html))).chars(LONGEST_EXCERPT)
     is_new = post.pk is None
     if is_new:
         post.thread = open_thread(
@@ -41,7 +42,7 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
             key=post.slug,
             url=post.get_absolute_url(),
             title=post.title,
-            excerpt=Truncator(unescape(strip_tags(post.body_html))).chars(LONGEST_EXCERPT),
+            excerpt=excerpt,
             opened_at=datetime.combine(post.published_on, time(), tzinfo=UTC),
             state=state,
             premoderation=premoderation,
@@ -51,6 +52,7 @@ def save_post(post: Post, *, state: ThreadState, premoderation: bool, now: datet
             thread_id=post.thread_id,
             now=now,
             title=post.title,
+            excerpt=excerpt,
             state=state,
             premoderation=premoderation,
         )

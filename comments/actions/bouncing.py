@@ -22,6 +22,7 @@ from django.utils.crypto import constant_time_compare
 
 from comments.actions.subscribing import Asker, leave
 from comments.actions.suppressing import suppress
+from comments.conf import options
 from comments.mail import delivery_key
 from comments.models import Delivery, Subscriber
 from comments.rules.bounces import Outcome, read_incoming
@@ -68,11 +69,13 @@ def take_mail(*, content: bytes, recipient: str, now: datetime) -> Taken:
 
     Args:
         content: the mail; it may be anything.
-        recipient: who it came to; where that is no address of ours, its headers tell.
+        recipient: who it came to; where that is not known, its headers tell.
     """
     incoming = read_incoming(content)
     asked = read_verp(recipient)
-    names = [asked] if asked is not None else [*incoming.addressed_to, *incoming.about]
+    # Complaints come to the plain address, and are about the mail that they enclose.
+    headers = incoming.addressed_to if not recipient or _is_plain(recipient) else ()
+    names = [asked] if asked is not None else [*headers, *incoming.about]
     for verp in dict.fromkeys(names[:LOOKED_AT]):
         is_complaint = verp in incoming.about
         outcome = incoming.outcome if is_complaint else incoming.outcome_at(verp)
@@ -81,6 +84,15 @@ def take_mail(*, content: bytes, recipient: str, now: datetime) -> Taken:
             return taken
     logger.info("a mail came in that names no delivery: %s", incoming.outcome.why)
     return "unknown"
+
+
+def _is_plain(recipient: str) -> bool:
+    """Returns whether it is the address for bounces without a tag, with or without its domain.
+
+    Who is told another recipient looks no further: a header may name anybody.
+    """
+    plain = options().mail_bounces
+    return recipient.strip().lower() in {plain.lower(), plain.partition("@")[0].lower()}
 
 
 def _take_named(verp: Verp, outcome: Outcome, *, now: datetime) -> Taken:
@@ -217,7 +229,7 @@ def _note_bounce(delivery_id: int, outcome: Outcome, *, now: datetime) -> Taken:
         return "noted"
     delivery.state, delivery.due_at = State.BOUNCED, None
     delivery.save(update_fields=["error", "state", "due_at"])
-    subscriber = Subscriber.objects.select_for_update().get(pk=delivery.subscriber_id)
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=delivery.subscriber_id)
     subscriber.bounces = _in_a_row(delivery)
     is_bad = outcome.verdict == "bad_address" or subscriber.bounces >= MOST_BOUNCES
     if is_bad and subscriber.suppressed_at is None:

@@ -23,7 +23,7 @@ from comments.actions.editions import Current, Editions
 from comments.actions.selecting import selection_for
 from comments.actions.settling import Claimed, Order, settle
 from comments.mail import Splicer, Values
-from comments.models import Delivery, Edition, PostOffice, Subscription, Thread
+from comments.models import Channel, Delivery, Edition, PostOffice, Subscription, Thread
 from comments.queries.deliveries import MAY_LEAVE, due_deliveries
 from comments.queries.digests import readers_of
 from comments.rules.digesting import Item, Reader, still_wanted, wants_all
@@ -32,6 +32,7 @@ from comments.rules.sending import (
     Answer,
     retry_seconds,
 )
+from comments.rules.subscribing import ASK_AGAIN_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ LOOKED_UP = 5_000
 MOST_RENDERINGS = 1_000
 """Of one selection in one run, after messages had been held up by each."""
 
+REFUSED = "the mail server refuses us"
 LOST = "its sender was lost"
 NOT_WANTED = "not wanted any more"
 NOTHING_LEFT = "nothing of it can be read any more"
@@ -51,7 +53,15 @@ PAUSED = "paused by the subscriber; the next one has it"
 
 
 class Blocked(Exception):
-    """No mail leaves now, and why."""
+    """No mail leaves now, and why.
+
+    Attributes:
+        is_alarm: nobody has wanted that.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.is_alarm = why.startswith(REFUSED)
 
 
 @dataclass(slots=True)
@@ -65,6 +75,8 @@ class Clerk:
     _to_render: dict[int, list[int]] = field(default_factory=dict)
     """Selections without a true edition, and the messages that wait for it."""
     _renderings: Counter[int] = field(default_factory=Counter)
+    _asked: set[int] = field(default_factory=set)
+    """Who is asked something in the transaction under way."""
     _left_out: int = 0
     _blocked: str = ""
 
@@ -174,6 +186,7 @@ class Clerk:
         if self._blocked:
             return []
         look = _Look.at(rows, editions=self._editions)
+        self._asked.clear()
         by_edition = defaultdict(list)
         for row in rows:
             edition_id = self._checked(row, look, now=now)
@@ -222,6 +235,8 @@ class Clerk:
         if current is None or not look.is_true(current):
             return self._render_first(row, now=now)
         if row.kind == Kind.CONFIRMATION:
+            if row.mailed_at is None and self._is_asked(row.subscriber_id, now=now):
+                return self._ask_later(row, now=now)
             wanted = list(current.items)
             is_wanted = look.is_awaited(row, current)
         else:
@@ -248,6 +263,23 @@ class Clerk:
             return self._postpone(row, "its threads change too fast", now=now)
         self._editions.forget(row.selection_id)
         self._to_render.setdefault(row.selection_id, []).append(row.pk)
+        return None
+
+    def _is_asked(self, subscriber_id: int, *, now: datetime) -> bool:
+        """Returns whether an address was asked something so lately that it is not to be again.
+
+        Questions that were planned at their distance may have waited together.
+        """
+        if subscriber_id in self._asked:
+            return True
+        self._asked.add(subscriber_id)
+        lately = now - timedelta(seconds=ASK_AGAIN_SECONDS)
+        asked = Delivery.objects.filter(subscriber_id=subscriber_id, kind=Kind.CONFIRMATION)
+        return asked.filter(mailed_at__gt=lately).exists()
+
+    def _ask_later(self, row: Delivery, *, now: datetime) -> int | None:
+        later = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+        Delivery.objects.filter(pk=row.pk).update(due_at=later)
         return None
 
     def _out(self, row: Delivery, state: State, why: str) -> int | None:
@@ -305,7 +337,7 @@ def _what_holds(row: Any, *, now: datetime) -> str:
     if row.office_paused_at is not None:
         return "mail is paused by an operator"
     if row.office_stopped_until is not None and row.office_stopped_until > now:
-        return f"the mail server refuses us: {row.office_stopped_why}"
+        return f"{REFUSED}: {row.office_stopped_why}"
     return ""
 
 
@@ -340,8 +372,10 @@ class _Look:
 
     readers: dict[int, Reader]
     versions: dict[int, int]
-    awaited: dict[int, str]
-    """The states of the subscriptions that messages ask about."""
+    told_up_to: dict[int, int]
+    """How far the digests have come of those who are told something at once."""
+    awaited: dict[int, tuple[str, str]]
+    """State and frequency of the subscriptions that messages ask about."""
 
     @classmethod
     def at(cls, rows: Collection[Delivery], *, editions: Editions) -> _Look:
@@ -356,7 +390,21 @@ class _Look:
             versions=dict(Thread.objects.filter(pk__in=threads).values_list("pk", "version"))
             if threads
             else {},
-            awaited=dict(Subscription.objects.filter(pk__in=asked).values_list("pk", "state"))
+            told_up_to=dict(
+                Channel.objects.filter(
+                    kind=Channel.Kind.DIGEST,
+                    due_at__isnull=False,
+                    subscriber__in=[row.subscriber_id for row in rows if row.kind == Kind.INSTANT],
+                ).values_list("subscriber_id", "cursor")
+            )
+            if any(row.kind == Kind.INSTANT for row in rows)
+            else {},
+            awaited={
+                pk: (state, frequency)
+                for pk, state, frequency in Subscription.objects.filter(pk__in=asked).values_list(
+                    "pk", "state", "frequency"
+                )
+            }
             if asked
             else {},
         )
@@ -377,12 +425,14 @@ class _Look:
             current.items,
             news=current.news,
             reader=reader,
-            scope=current.scope if row.kind == Kind.INSTANT else "",
+            is_instant=row.kind == Kind.INSTANT,
+            told_up_to=self.told_up_to.get(row.subscriber_id, 0),
             readable=current.readable,
         )
 
     def is_awaited(self, row: Delivery, current: Current) -> bool:
         """Returns whether a question still stands, or what it tells is still so."""
-        state = self.awaited.get(row.subscription_id or 0)
+        state, frequency = self.awaited.get(row.subscription_id or 0, ("", ""))
         wanted = "active" if current.scope.startswith("already ") else "pending"
-        return state == wanted
+        # Another frequency is another question: it has a mail of its own.
+        return state == wanted and current.scope.endswith(f" {frequency}")

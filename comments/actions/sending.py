@@ -74,6 +74,8 @@ class Sent:
     """Other outcomes by name, as ``deferred``, and messages that were not to leave any more."""
     halted: str = ""
     """Why it ended before all that was due had been tried; empty: it had."""
+    is_alarm: bool = False
+    """It ended because of something that an operator has to see to."""
 
     def count(self, outcome: str, number: int = 1) -> None:
         """Counts an outcome."""
@@ -224,8 +226,10 @@ class _Sender:
         for done in finished:
             verdict = verdict_on(done.answer)
             self._unreached = self._unreached + 1 if verdict == "unreached" else 0
-            if verdict == "unreached" and self._unreached >= UNREACHED_IN_A_ROW:
-                self._halt(f"the mail server cannot be reached: {done.answer.why}")
+            if verdict == "unreached" and (
+                self._unreached >= UNREACHED_IN_A_ROW or not self._sent.sent
+            ):
+                self._halt(f"the mail server cannot be reached: {done.answer.why}", is_alarm=True)
             self._sent.count(verdict)
             del self._under_way[done.claimed.pk]
             self._idle.append(done.carrier)
@@ -236,7 +240,7 @@ class _Sender:
             try:
                 claimed = self._stored(outcomes, free=free)
             except Blocked as blocked:
-                self._halt(str(blocked))
+                self._halt(str(blocked), is_alarm=blocked.is_alarm)
         self._sent.count("left out", self._clerk.take_left_out())
         self._pace.take(len(claimed))
         return claimed
@@ -307,8 +311,9 @@ class _Sender:
         except OperationalError:
             logger.exception("leases could not be renewed")
 
-    def _halt(self, why: str) -> None:
+    def _halt(self, why: str, *, is_alarm: bool) -> None:
         self._sent.halted = self._sent.halted or why
+        self._sent.is_alarm |= is_alarm
 
 
 def until(now: datetime, *, began: float) -> Clock:

@@ -132,7 +132,7 @@ def _settle_failure(claimed: Claimed, answer: Answer, *, order: Order, now: date
 
 
 def _count_bounce(subscriber_id: int, *, why: str, is_bad: bool, now: datetime) -> None:
-    subscriber = Subscriber.objects.select_for_update().get(pk=subscriber_id)
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber_id)
     subscriber.bounces += 1
     if subscriber.suppressed_at is None and (is_bad or subscriber.bounces >= MOST_BOUNCES):
         subscriber.suppressed_at, subscriber.suppressed_why = now, why

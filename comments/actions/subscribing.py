@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from comments.actions.announcing import seal_publications
-from comments.actions.selecting import selection_for
+from comments.actions.questioning import plan_question
 from comments.errors import FieldError, NotFound, ValidationFailed
 from comments.models import (
     Channel,
+    Comment,
     Consent,
-    Delivery,
     Frequency,
     Mute,
     Participant,
@@ -36,10 +36,8 @@ from comments.queries.subscribers import (
 from comments.rules.digesting import latest_period, next_send_time, zone_named
 from comments.rules.subscribing import (
     CONFIRM_DAYS,
-    DAY_SECONDS,
     address_key,
     mail_address,
-    may_ask,
 )
 
 State = Subscription.State
@@ -162,7 +160,7 @@ def subscribe(
             _activate(subscription, subscriber, now=now)
             keep_consent(subscription, subscriber, Consent.What.CONFIRMED, asker=asker, now=now)
             return
-    _plan_question(subscription, subscriber, now=now)
+    plan_question(subscription, subscriber, now=now)
 
 
 def _is_proven(participant: Participant, subscriber: Subscriber) -> bool:
@@ -179,43 +177,18 @@ def _locked_subscriber(*, site_id: int, address: str, now: datetime) -> Subscrib
         defaults={"address": address, "token": secrets.token_urlsafe(24), "created_at": now},
     )
     return (
-        Subscriber.objects.select_for_update(of=["self"])
+        Subscriber.objects.select_for_update(of=["self"], no_key=True)
         .select_related("site")
         .get(site_id=site_id, address_key=key)
     )
 
 
 def _locked(token: str, *, site_id: int) -> Subscriber:
+    # ``no_key``: a planner that holds a channel, and writes a delivery that points to this row,
+    # must not wait for us while we wait for the channel.
     pk = subscriber_of(token, site_id=site_id).pk
-    found = Subscriber.objects.select_for_update(of=["self"]).select_related("site")
+    found = Subscriber.objects.select_for_update(of=["self"], no_key=True).select_related("site")
     return found.get(pk=pk)
-
-
-def _plan_question(subscription: Subscription, subscriber: Subscriber, *, now: datetime) -> None:
-    """Plans the mail that asks for confirmation, if the address may get one more."""
-    asked = Delivery.objects.filter(
-        subscriber=subscriber,
-        kind=Delivery.Kind.CONFIRMATION,
-        created_at__gt=now - timedelta(seconds=DAY_SECONDS),
-    )
-    if not may_ask(list(asked.values_list("created_at", flat=True)), now=now):
-        return
-    is_active = subscription.state == State.ACTIVE
-    scope = f"{'already' if is_active else 'confirm'} {subscription.scope}"
-    Delivery.objects.create(
-        site_id=subscriber.site_id,
-        subscriber=subscriber,
-        subscription=subscription,
-        kind=Delivery.Kind.CONFIRMATION,
-        period=now.isoformat(),
-        selection=selection_for(
-            site_id=subscriber.site_id,
-            kind=Delivery.Kind.CONFIRMATION,
-            scope=f"{scope} {subscription.frequency}",
-        ),
-        due_at=now,
-        created_at=now,
-    )
 
 
 def keep_consent(
@@ -348,7 +321,8 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
         named = scope_named(scope)
         if named.conversation is not None:
             thread_id, root_number = named.conversation
-            if not Thread.objects.filter(pk=thread_id, site_id=site_id).exists():
+            root = Comment.objects.filter(thread__site_id=site_id, thread_id=thread_id)
+            if not root.filter(number=root_number).exists():
                 return
             _, is_new = Mute.objects.get_or_create(
                 subscriber=subscriber, thread_id=thread_id, root_number=root_number
@@ -437,9 +411,16 @@ def change_settings(
 
 @transaction.atomic(durable=True)
 def forget_subscriber(token: str, *, site_id: int) -> None:
-    """Deletes an address and all that was kept of it.
+    """Deletes an address and all that was kept of it, also what a guest gave with a comment.
+
+    The comments stay. Whoever has an account has the address there, and it is not ours to delete.
 
     Raises:
         NotFound: nobody has this token.
     """
-    _locked(token, site_id=site_id).delete()
+    subscriber = _locked(token, site_id=site_id)
+    # A planner that has the channels may be writing deliveries: those have to be seen first.
+    list(Channel.objects.select_for_update().filter(subscriber=subscriber))
+    guests = Participant.objects.filter(site_id=site_id, user=None, subject="")
+    guests.filter(email__iexact=subscriber.address).update(email="", email_verified_at=None)
+    subscriber.delete()

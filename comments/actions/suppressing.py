@@ -38,7 +38,7 @@ def suppress(
         why: for the operator, without personal data.
         ends: also ends all subscriptions, as after a complaint.
     """
-    found = Subscriber.objects.select_for_update(of=["self"]).select_related("site")
+    found = Subscriber.objects.select_for_update(of=["self"], no_key=True).select_related("site")
     subscriber = found.filter(site_id=site_id, address_key=address_key(address)).first()
     if subscriber is None:
         return False
@@ -56,7 +56,7 @@ def suppress(
 @transaction.atomic(durable=True)
 def lift_suppression(*, subscriber_id: int, now: datetime) -> None:
     """Lets an address have mail again, by an operator's word."""
-    subscriber = Subscriber.objects.select_for_update().get(pk=subscriber_id)
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber_id)
     subscriber.suppressed_at, subscriber.suppressed_why, subscriber.bounces = None, "", 0
     subscriber.save(update_fields=["suppressed_at", "suppressed_why", "bounces"])
     settle_channels(subscriber, now=now)

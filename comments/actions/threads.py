@@ -86,15 +86,17 @@ def alter_thread(
     state: ThreadState | None = None,
     premoderation: bool | None = None,
     title: str | None = None,
+    excerpt: str | None = None,
 ) -> Thread:
     """Does what ``change_thread`` does inside the transaction of an action that does more."""
     thread = lock_thread(thread_id)
-    before = (thread.state, thread.premoderation, thread.title)
+    before = (thread.state, thread.premoderation, thread.title, thread.excerpt)
     thread.state = state or thread.state
     thread.premoderation = thread.premoderation if premoderation is None else premoderation
     thread.title = title if title is not None else thread.title
-    if before != (thread.state, thread.premoderation, thread.title):
-        thread.save(update_fields=["state", "premoderation", "title"])
+    thread.excerpt = excerpt if excerpt is not None else thread.excerpt
+    if before != (thread.state, thread.premoderation, thread.title, thread.excerpt):
+        thread.save(update_fields=["state", "premoderation", "title", "excerpt"])
         record(thread, EventKind.STATE, number=None, now=now)
         save_thread(thread)
     return thread

@@ -78,7 +78,7 @@ class Delivery(models.Model):
         IN_DOUBT = "in_doubt", "nobody knows whether it was taken on"
         BOUNCED = "bounced", "refused for good"
         CANCELLED = "cancelled", "not sent: not wanted any more, or nothing left to say"
-        EXPIRED = "expired", "tried for too long; the next digest has it"
+        EXPIRED = "expired", "tried for too long; the next mail has it"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", db_index=False)
     subscriber = models.ForeignKey(

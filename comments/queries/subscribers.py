@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.sites.models import Site
 
@@ -17,7 +16,7 @@ from comments.models import (
     Subscription,
 )
 from comments.queries.sites import name_of_digest
-from comments.rules.digesting import Schedule
+from comments.rules.digesting import Schedule, zone_or_utc
 from comments.rules.subscribing import (
     Known,
     address_key,
@@ -80,13 +79,15 @@ def wording_of(subscription: Subscription, subscriber: Subscriber) -> str:
     """Returns the sentence that a subscriber agrees to."""
     site = subscriber.site
     label = label_of(subscription, digest=digest_name(site))
+    if subscription.participant_id is not None:
+        label = "replies to my comments, and mentions of me"  # it is he who says it
     return wish_wording(label=label, when=when_of(subscription, subscriber), site=site.name)
 
 
 def schedule_of(subscriber: Subscriber, *, frequency: str) -> Schedule:
     """Returns when somebody wants the digest."""
     weekday = subscriber.weekday if frequency == Frequency.WEEKLY else None
-    return Schedule(ZoneInfo(subscriber.tz), subscriber.send_hour, weekday)
+    return Schedule(zone_or_utc(subscriber.tz), subscriber.send_hour, weekday)
 
 
 def last_position(*, site_id: int) -> int:

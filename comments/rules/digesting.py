@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 Frequency = Literal["instant", "daily", "weekly"]
 
@@ -36,10 +38,24 @@ def zone_named(name: str) -> ZoneInfo:
     Raises:
         ValueError: there is none; also for names that are paths.
     """
+    if name not in _zone_names():
+        raise ValueError(f"there is no time zone {name!r}")
+    return ZoneInfo(name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    """Returns the names in the package tzdata: they are the same on every machine."""
+    names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {"Factory", "localtime"}
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """Returns a time zone, or UTC where there is none of the name any more."""
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}") from None
+        return zone_named(name)
+    except ValueError:
+        return ZoneInfo("UTC")
 
 
 def send_time(period: date, schedule: Schedule) -> datetime:
@@ -243,7 +259,8 @@ def still_wanted(
     *,
     news: Iterable[News],
     reader: Reader,
-    scope: str,
+    is_instant: bool,
+    told_up_to: int,
     readable: Collection[Item],
 ) -> list[Item]:
     """Returns what of a planned mail its reader still wants, in the order in which it was planned.
@@ -252,13 +269,19 @@ def still_wanted(
 
     Args:
         news: the items as they were published.
-        scope: of a mail that tells at once; empty for a digest.
+        is_instant: whether the mail tells at once; by which wish does not matter any more.
+        told_up_to: how far the digests of the reader have come. They have left out what a mail told
+            at once, so that it is this mail's to tell, also where only the digest wants it by now.
         readable: the items that can be read now.
     """
+    news = list(news)
+    in_digest = digest_items(news, reader)
     wanted: set[Item] = set()
-    if scope:
-        for (_, by), some in instant_items(news, reader).items():
-            wanted.update(some if by == scope else ())
+    if is_instant:
+        for some in instant_items(news, reader).values():
+            wanted.update(some)
+        passed = {one.item for one in news if (one.first_position or 0) <= told_up_to}
+        wanted.update(item for item in in_digest if item in passed)
     else:
-        wanted.update(digest_items(news, reader))
+        wanted.update(in_digest)
     return [item for item in items if item in wanted or item not in readable]

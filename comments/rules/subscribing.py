@@ -35,7 +35,7 @@ def mail_address(text: str) -> str:
     Raises:
         ValueError: it is none, or none that every mail server takes.
     """
-    local, at, domain = text.strip().rpartition("@")
+    local, at, domain = text.strip().removesuffix(".").rpartition("@")
     if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.match(local):
         raise ValueError("it has no valid part before the @")
     try:
@@ -62,15 +62,18 @@ def address_key(address: str) -> str:
         return address.strip().casefold()
 
 
-def may_ask(asked: Collection[datetime], *, now: datetime) -> bool:
-    """Returns whether an address may get one more mail that it has not agreed to yet.
+def question_time(asked: Collection[datetime], *, now: datetime) -> datetime | None:
+    """Returns when an address may get one more mail that it has not agreed to yet.
+
+    ``None``: it has had, or is to have, as many as a day allows.
 
     Args:
-        asked: when such mails were written in the last day, in any order.
+        asked: when such mails left, or are to leave, in any order.
     """
     recent = [at for at in asked if now - at < timedelta(seconds=DAY_SECONDS)]
-    is_soon = any(now - at < timedelta(seconds=ASK_AGAIN_SECONDS) for at in recent)
-    return not is_soon and len(recent) < MOST_ASKED_A_DAY
+    if len(recent) >= MOST_ASKED_A_DAY:
+        return None
+    return max([now, *(at + timedelta(seconds=ASK_AGAIN_SECONDS) for at in recent)])
 
 
 def status_of(*, is_suppressed: bool, states: Collection[str]) -> Known:

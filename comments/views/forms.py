@@ -187,7 +187,7 @@ class CommentForm(TextForm):
         try:
             mail_address(self.address)
         except ValueError:
-            wrong = NO_ADDRESS if self.address else "Without an address nobody can tell you."
+            wrong = NO_ADDRESS if self.address else "To tell you, we need an address."
             self.add_error("email" if "email" in self.fields else "tell", wrong)
 
     @property

@@ -31,6 +31,10 @@ DONE_WITH_FORM = {
         "If that address is right, a mail is on its way: you hear of replies and mentions once you "
         "confirm."
     ),
+    "limited": (
+        "Your comment is here. Your wish to hear of replies could not be noted, because too many "
+        "such wishes came from your network lately. Choose it again with a later comment."
+    ),
     "untold": (
         "Your comment is here, but your wish to hear of replies could not be noted. Choose it "
         "again with your next comment."
@@ -38,7 +42,10 @@ DONE_WITH_FORM = {
 }
 """Said beside the form for comments, which stands near the comment that was just posted."""
 DONE_WITH_MAIL = {
-    "asked": ("If that address is right, a mail is on its way: nothing is sent until you confirm."),
+    "asked": (
+        "If that address is right, a mail is on its way, one in 15 minutes at most: nothing is "
+        "sent until you confirm."
+    ),
 }
 """Said at the form to subscribe: the same whether the address is known or not."""
 NOT_HERE = "This comment is not here (any more)."

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from comments.actions.asking import PAGE, asker_of
 from comments.actions.limiting import address_of, spend
 from comments.actions.subscribing import Times, subscribe
+from comments.errors import RateLimited
 from comments.models import Frequency, Participant
 from comments.queries.scopes import digest_frequency, is_told_of_answers
 from comments.queries.sites import site_of
@@ -89,6 +90,8 @@ def tell_of_answers(
             now=now,
             participant=participant,
         )
+    except RateLimited:
+        return "limited"
     except Exception:
         log.exception("comment stored, but its author is not subscribed to answers")
         return "untold"

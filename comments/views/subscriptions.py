@@ -71,7 +71,7 @@ PRIVATE = {
 }
 DONE = {
     "saved": "Your settings are saved.",
-    "paused": "No mail comes until you go on.",
+    "paused": "No mail comes until you resume it.",
     "resumed": "Mail comes again.",
     "rejoined": "You hear of that conversation again.",
 }

@@ -281,11 +281,19 @@ def test_a_report_is_about_the_address_that_it_came_to() -> None:
     assert subscription_status("bo@example.org", site_id=1) == "active"
 
 
-@pytest.mark.parametrize("recipient", ["", "bounces@blog.example.org", "bounces", "\x00"])
+@pytest.mark.parametrize("recipient", ["", "bounces@localhost", "Bounces"])
 def test_where_no_recipient_is_given_the_headers_tell(recipient: str) -> None:
     [delivery] = mailed(subscribed())
     content = addressed("postfix_unknown_user", address_of(delivery).upper())
     assert take_mail(content=content, recipient=recipient, now=NOW) == "suppressed"
+
+
+@pytest.mark.parametrize("recipient", ["nonsense@localhost", "\x00", "bounces@elsewhere.org"])
+def test_what_came_to_another_address_is_about_nobody(recipient: str) -> None:
+    [delivery] = mailed(subscribed())
+    content = addressed("postfix_unknown_user", address_of(delivery))
+    assert take_mail(content=content, recipient=recipient, now=NOW) == "unknown"
+    assert subscription_status("ana@example.org", site_id=1) == "active"
 
 
 def test_a_report_that_was_made_up_changes_nothing_for_whomever_it_names() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from comments.actions.digesting import plan_due, preview_items
+from comments.actions.selecting import selection_for
 from comments.actions.subscribing import Change, Times, change_settings, leave
 from comments.actions.suppressing import lift_suppression, suppress
 from comments.models import Channel, Delivery, Frequency
@@ -179,6 +180,41 @@ def test_a_digest_that_a_sender_is_just_taking_is_not_taken_over_by_the_next() -
     planned(morning(2) + timedelta(minutes=15))
     states = ana.deliveries.filter(kind="digest").order_by("pk").values_list("state", flat=True)
     assert list(states) == ["expired", "queued"]
+
+
+@pytest.mark.postgres
+def test_whoever_leaves_while_a_planner_is_at_work_is_let_go() -> None:
+    ana = subscribed()
+    has_channel, left = Event(), Event()
+
+    def plan() -> None:
+        try:
+            with transaction.atomic():
+                assert len(Channel.objects.select_for_update().filter(subscriber=ana)) == 1
+                has_channel.set()
+                # Until the other waits for the channel; nothing says that it does.
+                assert not left.wait(0.5)
+                Delivery.objects.create(
+                    site_id=1,
+                    subscriber=ana,
+                    kind="digest",
+                    period="2026-11-24",
+                    to_position=1,
+                    selection=selection_for(site_id=1, kind="digest", scope="digest"),
+                    due_at=NOW,
+                    created_at=NOW,
+                )
+        finally:
+            connection.close()
+
+    planner = Thread(target=plan)
+    planner.start()
+    assert has_channel.wait(30)
+    leave(ana.token, scope="all", site_id=1, asker=ASKER, now=later(1))
+    left.set()
+    planner.join()
+    assert ana.subscriptions.get().state == "ended"
+    assert ana.deliveries.filter(kind="digest").count() == 1
 
 
 @pytest.mark.parametrize(

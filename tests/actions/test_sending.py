@@ -308,6 +308,55 @@ def test_a_thread_that_was_left_is_taken_out_of_a_digest_that_is_queued(host: Ma
     assert digests(ana) == [[(two.pk, kept.pk)]]
 
 
+@pytest.mark.parametrize("digest_first", [True, False])
+def test_news_at_once_of_a_thread_that_was_left_reach_whoever_wants_the_site(
+    host: MailHost, digest_first: bool
+) -> None:
+    thread = make_thread()
+    ana = subscribed()
+    confirmed(asked(thread=thread, frequency=Frequency.INSTANT, now=later(1)), now=later(1))
+    Delivery.objects.all().delete()
+    post(thread, "Words of the thread.", now=later(60))
+    planned(later(61))
+    if digest_first:
+        planned(morning())
+    leave(ana.token, scope=f"thread-{thread.pk}", site_id=1, asker=ASKER, now=morning())
+    for days in (1, 2, 3):
+        planned(morning(days))
+        sent(morning(days))
+    assert sum("Words of the thread." in one.raw.decode() for one in host.taken) == 1
+
+
+def test_the_site_at_once_takes_over_what_a_thread_at_once_had_queued(host: MailHost) -> None:
+    thread = make_thread()
+    ana = subscribed(frequency=Frequency.INSTANT)
+    confirmed(asked(thread=thread, frequency=Frequency.INSTANT, now=later(1)), now=later(1))
+    Delivery.objects.all().delete()
+    post(thread, "Words of the thread.", now=later(60))
+    planned(later(61))
+    leave(ana.token, scope=f"thread-{thread.pk}", site_id=1, asker=ASKER, now=later(62))
+    assert sent(later(63)).sent == 1
+
+
+def test_questions_that_waited_together_leave_one_in_a_quarter_of_an_hour(
+    host: MailHost,
+) -> None:
+    for key in ("one", "two", "three"):
+        asked(thread=make_thread(key))
+    now = later(DAY)
+    left = [sent(now + timedelta(minutes=minute)).sent for minute in range(46)]
+    assert [minute for minute, count in enumerate(left) if count] == [0, 15, 30]
+    assert set(left) == {0, 1}
+
+
+def test_a_question_that_was_asked_anew_otherwise_does_not_leave(host: MailHost) -> None:
+    asked(frequency=Frequency.WEEKLY)
+    asked(frequency=Frequency.INSTANT, now=later(10))
+    assert sent(later(20)).sent == 0
+    assert sent(later(1_000)).sent == 1
+    assert "every week" not in host.taken[0].message["Subject"]
+
+
 def test_a_pause_between_queueing_and_sending_keeps_the_news_for_later(host: MailHost) -> None:
     [ana] = one_due()
     for paused, at in [(True, morning()), (False, morning(3))]:

@@ -19,7 +19,7 @@ from comments.actions.suppressing import forget_unconfirmed, suppress
 from comments.errors import NotFound, ValidationFailed
 from comments.models import Channel, Consent, Delivery, Frequency, Participant, Subscriber
 from comments.queries.subscribers import everything_about, settings_of, subscription_status
-from tests.mailing import ASKER, DAY, asked, confirmed, morning, post_as, subscribed
+from tests.mailing import ASKER, DAY, asked, confirmed, morning, post_as, subscribed, taken_on
 from tests.making import NOW, later, make_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,10 +49,33 @@ def test_status_goes_from_unknown_to_pending_to_active_to_unsubscribed() -> None
 
 def test_asking_brings_one_mail_in_a_quarter_of_an_hour_and_five_a_day() -> None:
     for minute in range(0, 24 * 60, 5):
-        ana = asked(now=later(60 * minute)).subscriber
+        now = later(60 * minute)
+        ana = asked(now=now).subscriber
         assert ana.confirmed_at is None
-    times = list(ana.deliveries.values_list("created_at", flat=True).order_by("pk"))
+        if not ana.deliveries.filter(due_at__gt=now).exists():
+            taken_on(now)
+    times = list(ana.deliveries.values_list("mailed_at", flat=True).order_by("pk"))
     assert times == [later(900 * n) for n in range(5)]
+
+
+def test_each_of_several_wishes_is_asked_about_in_its_turn() -> None:
+    wishes = [asked(), *(asked(thread=make_thread(key)) for key in ("one", "two")), asked()]
+    ana = wishes[0].subscriber
+    due = list(ana.deliveries.order_by("pk").values_list("due_at", "subscription_id"))
+    assert due == [(later(900 * n), wishes[n].pk) for n in range(3)]
+
+
+def test_whoever_deletes_his_address_is_forgotten_as_a_guest_too_and_nobody_else() -> None:
+    thread = make_thread()
+    mine = post_as(thread, "ANA@example.org", name="Ana").participant
+    hers = post_as(thread, "bo@example.org", name="Bo").participant
+    theirs = post_as(thread, "ana@example.org", name="Annie").participant
+    Participant.objects.filter(pk=theirs.pk).update(subject="host-user-7")
+    forget_subscriber(subscribed().token, site_id=1)
+    kept = Participant.objects.in_bulk()
+    assert (kept[mine.pk].email, kept[mine.pk].email_verified_at) == ("", None)
+    assert kept[hers.pk].email == "bo@example.org"
+    assert kept[theirs.pk].email == "ana@example.org"
 
 
 def test_whoever_has_it_already_gets_the_link_to_his_settings_and_nothing_changes() -> None:

@@ -131,7 +131,7 @@ def test_a_reader_subscribes_confirms_changes_and_leaves_without_javascript(
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("status")).to_have_text("Your settings are saved.")
         page.get_by_role("button", name="Pause all mail").click()
-        expect(page.get_by_role("status")).to_have_text("No mail comes until you go on.")
+        expect(page.get_by_role("status")).to_have_text("No mail comes until you resume it.")
         assert asked_in_a_thread(subscriber) == (
             "Europe/Berlin",
             9,

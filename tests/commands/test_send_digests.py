@@ -69,7 +69,9 @@ def test_a_dry_run_counts_and_changes_nothing(host: MailHost) -> None:
     news()
     before = list(Channel.objects.order_by("pk").values())
     counted = said("--dry-run", "--at", morning().isoformat())
-    assert counted.startswith("Would plan 2 digests and 0 other news for 2 subscribers")
+    assert counted.startswith(
+        "Would plan digests: 2, other news: 0, for subscribers who are due: 2."
+    )
     assert list(Channel.objects.order_by("pk").values()) == before
     assert not Delivery.objects.exists()
     assert host.taken == []
@@ -104,9 +106,11 @@ def test_a_test_copy_goes_elsewhere_without_the_secret_and_changes_nothing(host:
         (["--test-to", "me@example.net"], "wants --only"),
         (["--test-to", "me@example.net", "--only", "nobody@example.org"], "Nobody is subscribed"),
         (["--connections", "0"], "at least 1"),
-        (["--rate", "fast"], "--rate"),
-        (["--window", "many"], "--window"),
-        (["--at", "soon"], "--at"),
+        (["--rate", "fast"], "--rate: a rate is written like 20/s"),
+        (["--window", "many"], "--window: a window is written like 50000/24h"),
+        (["--at", "soon"], "--at: a time is written like"),
+        (["--at", "2026-13-40"], "--at: a time is written like"),
+        (["--only", "nobody@example.org"], "Nobody is subscribed"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: list[str], why: str) -> None:
@@ -137,6 +141,29 @@ def test_a_run_that_is_held_up_says_so_and_fails(host: MailHost) -> None:
     with pytest.raises(CommandError, match="Not everything"):
         said("--at", morning().isoformat(), "--connections", "1")
     assert PostOffice.objects.get().stopped_why == "550 5.7.1 (rcpt)"
+
+
+@in_database
+def test_what_an_operator_wanted_is_no_alarm(host: MailHost) -> None:
+    news()
+    assert said("--at", morning().isoformat(), "--window", "1/24h").startswith("1 sent")
+    PostOffice.objects.update(paused_at=morning())
+    assert "paused by an operator" in said("--at", morning().isoformat())
+    assert len(host.taken) == 1
+
+
+@in_database
+def test_a_mail_server_that_is_away_is_one() -> None:
+    news()
+    with (
+        override_settings(
+            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+            EMAIL_HOST="127.0.0.1",
+            EMAIL_PORT=1,
+        ),
+        pytest.raises(CommandError, match="Not everything"),
+    ):
+        said("--at", morning().isoformat())
 
 
 @in_database

@@ -21,6 +21,7 @@ from comments.rules.digesting import (
     next_send_time,
     send_time,
     zone_named,
+    zone_or_utc,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -173,3 +174,12 @@ def test_the_narrowest_wish_names_what_the_mail_is_about() -> None:
     everything = Wish("site", is_instant=True, began=0)
     found = instant_items(rows, reader(everything, ANSWERS, THREAD_AT_ONCE))
     assert found == {(1, "thread-1"): [(1, 10)], (2, "site"): [(2, 20)]}
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "Factory", "posixrules", "posix/Europe/Berlin", "right/UTC", "../x", ""]
+)
+def test_what_depends_on_the_files_of_a_machine_is_no_zone(name: str) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        zone_named(name)
+    assert zone_or_utc(name).key == "UTC"

@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from comments.rules.subscribing import address_key, mail_address, may_ask, status_of, time_wording
+from comments.rules.subscribing import (
+    address_key,
+    mail_address,
+    question_time,
+    status_of,
+    time_wording,
+)
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -70,11 +76,12 @@ def test_an_address_is_asked_once_in_a_quarter_of_an_hour_and_five_times_a_day()
     def ago(minutes: float) -> datetime:
         return NOW - timedelta(minutes=minutes)
 
-    assert may_ask([], now=NOW)
-    assert not may_ask([ago(14.9)], now=NOW)
-    assert may_ask([ago(15)], now=NOW)
-    assert not may_ask([ago(60 * n) for n in range(1, 6)], now=NOW)
-    assert may_ask([ago(60 * n) for n in range(1, 5)] + [ago(24 * 60)], now=NOW)
+    assert question_time([], now=NOW) == NOW
+    assert question_time([ago(15)], now=NOW) == NOW
+    assert question_time([ago(5)], now=NOW) == ago(-10)
+    assert question_time([ago(20), ago(5), ago(-10)], now=NOW) == ago(-25)
+    assert question_time([ago(60 * n) for n in range(1, 6)], now=NOW) is None
+    assert question_time([ago(60 * n) for n in range(1, 5)] + [ago(24 * 60)], now=NOW) == NOW
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,10 @@ from tests.views.host import make_page
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.views.host")]
 
 PAGE = "/pages/a-thread/"
-ASKED = "If that address is right, a mail is on its way: nothing is sent until you confirm."
+ASKED = (
+    "If that address is right, a mail is on its way, one in 15 minutes at most: nothing is sent "
+    "until you confirm."
+)
 
 
 @pytest.fixture
@@ -317,7 +320,7 @@ def test_the_choice_asks_for_confirmation_on_the_page(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("email", "words"),
-    [("", "Without an address nobody can tell you."), ("a@b.c.123", "no e-mail address")],
+    [("", "To tell you, we need an address."), ("a@b.c.123", "no e-mail address")],
 )
 def test_the_choice_needs_an_address(browser: Browser, email: str, words: str) -> None:
     page = browser.press("post", name="Ana", email=email, source="Hi.", tell="instant")

@@ -517,7 +517,7 @@ def test_a_pause_holds_and_ends(browser: Browser) -> None:
     ana = subscribed()
     browser.open(page_of(ana))
     page = browser.press("pause")
-    assert page.notices() == ["No mail comes until you go on."]
+    assert page.notices() == ["No mail comes until you resume it."]
     assert "Paused since 23 November 2026, 13:00" in text(page)
     ana.refresh_from_db()
     assert ana.paused_at == later(3600)

@@ -5,6 +5,7 @@ Any number of these may run at once, beside ``manage.py work``, which does the s
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ from comments.errors import ValidationFailed
 from comments.queries.deliveries import count_due, subscriber_at
 from comments.rules.sending import read_rate, read_window
 
+LAST_YEAR = 9000
 LOOP_SECONDS = 2
 """Between two looks of ``--loop``."""
 SHOW_SECONDS = 0.5
@@ -57,17 +59,29 @@ class Command(BaseCommand):
         """Declares when, how fast, and to whom."""
         mail = options()
         parser.add_argument(
-            "--at", type=moment, metavar="TIME", help="as if it were that time (2026-11-28T07:00)"
+            "--at",
+            type=moment,
+            metavar="TIME",
+            help="as if it were that time, of TIME_ZONE if it names none: 2026-11-28T07:00; "
+            "what is sent is sent, also ahead of its time",
         )
         parser.add_argument("--loop", action="store_true", help="until SIGTERM or Ctrl-C")
         parser.add_argument(
             "--connections", type=int, default=mail.mail_connections, metavar="N", help="at once"
         )
         parser.add_argument(
-            "--rate", type=checked(read_rate), default=mail.mail_rate, metavar="N/s"
+            "--rate",
+            type=checked(read_rate),
+            default=mail.mail_rate,
+            metavar="N/s",
+            help="of this sender, as 20/s",
         )
         parser.add_argument(
-            "--window", type=checked(str, read_window), default=mail.mail_window, metavar="N/24h"
+            "--window",
+            type=checked(str, read_window),
+            default=mail.mail_window,
+            metavar="N/24h",
+            help="of all senders together, as 50000/24h",
         )
         parser.add_argument("--dry-run", action="store_true", help="counts, and changes nothing")
         parser.add_argument("--only", default="", metavar="ADDRESS", help="nobody else")
@@ -94,6 +108,8 @@ class Command(BaseCommand):
             raise CommandError("--connections is at least 1.")
         wanted = options["site"] or getattr(settings, "SITE_ID", None)
         sites = Site.objects.filter(pk=wanted) if wanted else Site.objects.order_by("pk")
+        if not sites:
+            raise CommandError("There is no such site.")
         for site in sites:
             if options["confirm_place"]:
                 confirm_place(site_id=site.pk)
@@ -107,27 +123,31 @@ class Command(BaseCommand):
             self._run(options, sites=list(sites), stop=stop)
 
     def _run(self, options: dict[str, Any], *, sites: list[Site], stop: Event) -> None:
-        halted = ""
+        is_alarm = False
         while not stop.is_set():
             try:
-                halted = ""
-                for site in sites:
-                    halted = self._work(options, site=site, stop=stop) or halted
+                # Each site, whatever came of the one before.
+                is_alarm = sum(self._work(options, site=site, stop=stop) for site in sites) > 0
             except OperationalError as error:
                 if not options["loop"]:
                     raise
                 close_old_connections()
-                halted = f"the database is away: {type(error).__name__}"
-            if halted:
-                self.stderr.write(halted)
+                is_alarm = True
+                self.stderr.write(f"the database is away: {type(error).__name__}")
             if not options["loop"]:
                 break
             stop.wait(LOOP_SECONDS)
-        if halted:
+        if is_alarm:
             raise CommandError("Not everything that was due could be sent.")
 
-    def _work(self, options: dict[str, Any], *, site: Site, stop: Event) -> str:
-        """Plans and sends for one site; returns what held it up."""
+    def _work(self, options: dict[str, Any], *, site: Site, stop: Event) -> bool:
+        """Plans and sends for one site; returns whether an operator has to see to it.
+
+        Raises:
+            CommandError: nobody is subscribed with the only address wanted.
+        """
+        if options["only"] and subscriber_at(options["only"], site_id=site.pk) is None:
+            raise CommandError("Nobody is subscribed with that address.")
         began = monotonic()
         clock = until(options["at"] or timezone.now(), began=began)
 
@@ -144,7 +164,7 @@ class Command(BaseCommand):
         due = count_due(site_id=site.pk, now=clock(), only=options["only"])
         if options["dry_run"]:
             self._say_planned(planned, due=due)
-            return ""
+            return False
         progress = Progress(due=due, write=self._write_over if sys.stdout.isatty() else None)
         try:
             sent = send_deliveries(
@@ -160,16 +180,19 @@ class Command(BaseCommand):
                 tell=progress.show,
             )
         except ElsewhereError:
-            return ELSEWHERE
+            self.stderr.write(ELSEWHERE)
+            return True
         progress.end()
         if sent.sent or sent.outcomes or not options["loop"]:
             self._say_sent(sent, seconds=monotonic() - began)
-        return sent.halted
+        if sent.halted:
+            self.stderr.write(sent.halted)
+        return sent.is_alarm
 
     def _say_planned(self, planned: Planned, *, due: int) -> None:
         self.stdout.write(
-            f"Would plan {planned.digests:,} digests and {planned.instants:,} other news for "
-            f"{planned.looked_at:,} subscribers who are due; {due:,} mails are due already."
+            f"Would plan digests: {planned.digests:,}, other news: {planned.instants:,}, for "
+            f"subscribers who are due: {planned.looked_at:,}. Mails that are due already: {due:,}."
         )
 
     def _say_sent(self, sent: Sent, *, seconds: float) -> None:
@@ -260,11 +283,14 @@ def moment(text: str) -> datetime:
     """Returns a time; one without a zone is of the site's.
 
     Raises:
-        ValueError: it is none.
+        ArgumentTypeError: it is none.
     """
-    found = parse_datetime(text)
-    if found is None:
-        raise ValueError(text)
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None or found.year > LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"a time is written like 2026-11-28T07:00, not {text!r}")
     return found if found.tzinfo is not None else timezone.make_aware(found)
 
 
@@ -272,9 +298,11 @@ def checked(read: Callable[[str], Any], *more: Callable[[str], Any]) -> Callable
     """Returns a reader of a value that others read too; argparse shows what is wrong with it."""
 
     def reader(text: str) -> Any:
-        for one in more:
-            one(text)
-        return read(text)
+        try:
+            for one in more:
+                one(text)
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-    reader.__name__ = "value"
     return reader

@@ -26,7 +26,7 @@ from comments.actions.answering import forget_answers
 from comments.actions.digesting import plan_due
 from comments.actions.learning import refit_due
 from comments.actions.outgoing import send_due
-from comments.actions.sending import Limits, send_deliveries
+from comments.actions.sending import ElsewhereError, Limits, send_deliveries
 from comments.actions.signing_in import forget_token_uses
 from comments.actions.suppressing import forget_unconfirmed
 from comments.conf import options
@@ -71,7 +71,20 @@ def mail(go_on: GoOn) -> None:
     )
     for site_id in Site.objects.order_by("pk").values_list("pk", flat=True):
         plan_due(site_id=site_id, now=timezone.now(), go_on=go_on)
-        send_deliveries(site_id=site_id, limits=limits, go_on=go_on)
+        try:
+            send_deliveries(site_id=site_id, limits=limits, go_on=go_on)
+        except ElsewhereError:
+            if site_id not in _told_elsewhere:
+                _told_elsewhere.add(site_id)
+                logger.error(
+                    "no mail of site %d leaves: its database was restored from a copy, or moved. "
+                    "See manage.py send_digests --confirm-place.",
+                    site_id,
+                )
+
+
+_told_elsewhere: set[int] = set()
+"""Sites of which the log was told by this process already."""
 
 
 def learn(go_on: GoOn) -> None:
