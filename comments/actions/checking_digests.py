@@ -35,10 +35,13 @@ from comments.actions.checking import one_moment
 from comments.models import (
     Channel,
     Comment,
+    Consent,
     Delivery,
     Edition,
+    Frequency,
     LogKind,
     LogRow,
+    PostOffice,
     Publication,
     Selection,
     Subscription,
@@ -153,6 +156,15 @@ _NEEDS: tuple[tuple[Q, str], ...] = (
         "sent, without what was sent or when",
     ),
     (
+        Q(state__in=[State.QUEUED, State.DEFERRED, State.EXPIRED, State.CANCELLED])
+        & Q(sent_at__isnull=False),
+        "was sent, and is to be sent again",
+    ),
+    (
+        Q(state=State.SENT, kind__in=[Kind.DIGEST, Kind.INSTANT], edition__items=[]),
+        "was sent, with nothing in it",
+    ),
+    (
         Q(state=State.SENDING) & (Q(lease_until=None) | Q(lease_by="")),
         "is being sent, and nobody has it",
     ),
@@ -180,9 +192,23 @@ def _of_rows(site_id: int, last: int) -> Iterator[str]:
     channels = Channel.objects.filter(subscriber__site_id=site_id, cursor__gt=last)
     for pk in _ids(channels):
         yield f"channel {pk}: stands beyond the last position, {last}"
-    subscriptions = Subscription.objects.filter(subscriber__site_id=site_id, began__gt=last)
-    for pk in _ids(subscriptions):
+    subscriptions = Subscription.objects.filter(subscriber__site_id=site_id)
+    for pk in _ids(subscriptions.filter(began__gt=last)):
         yield f"subscription {pk}: began beyond the last position, {last}"
+    active = subscriptions.filter(state=Subscription.State.ACTIVE)
+    evidence = Consent.objects.filter(subscription_id=OuterRef("pk"), what=Consent.What.CONFIRMED)
+    for pk in _ids(active.filter(~Exists(evidence))):
+        yield f"subscription {pk}: is active, and nobody has confirmed it"
+    digest = Channel.objects.filter(
+        subscriber_id=OuterRef("subscriber_id"), kind=Channel.Kind.DIGEST, due_at__isnull=False
+    )
+    looked_for = active.exclude(frequency=Frequency.INSTANT).filter(
+        subscriber__paused_at=None, subscriber__suppressed_at=None
+    )
+    for pk in _ids(looked_for.filter(~Exists(digest))):
+        yield f"subscription {pk}: wants a digest, and nobody looks for news for it"
+    for pk in _ids(PostOffice.objects.filter(site_id=site_id, instant_position__gt=last)):
+        yield f"post office of site {pk}: stands beyond the last position, {last}"
 
 
 def _of_editions(site_id: int) -> Iterator[str]:

@@ -45,6 +45,7 @@ from comments.models import (
     Delivery,
     Edition,
     Frequency,
+    PostOffice,
     Publication,
     PublicationOrder,
     Selection,
@@ -153,6 +154,36 @@ def _never_due(ana: Subscriber) -> str:
     delivery = digest_of(ana, 2)
     change(delivery, state="deferred", due_at=None)
     return f"delivery {delivery.pk}: waits, and is never due"
+
+
+def _sent_and_due_again(ana: Subscriber) -> str:
+    delivery = digest_of(ana, 1)
+    change(delivery, state="queued", due_at=delivery.sent_at)
+    return f"delivery {delivery.pk}: was sent, and is to be sent again"
+
+
+def _sent_empty(ana: Subscriber) -> str:
+    delivery = digest_of(ana, 1)
+    Edition.objects.filter(pk=delivery.edition_id or 0).update(items=[])
+    return f"delivery {delivery.pk}: was sent, with nothing in it"
+
+
+def _without_consent(ana: Subscriber) -> str:
+    subscription = ana.subscriptions.filter(state="active").order_by("pk")[0]
+    ana.consents.filter(subscription=subscription, what="confirmed").delete()
+    return f"subscription {subscription.pk}: is active, and nobody has confirmed it"
+
+
+def _never_looked_for(ana: Subscriber) -> str:
+    subscription = ana.subscriptions.filter(state="active", frequency="daily").order_by("pk")[0]
+    ana.channels.filter(kind="digest").update(due_at=None)
+    return f"subscription {subscription.pk}: wants a digest, and nobody looks for news for it"
+
+
+def _office_beyond(ana: Subscriber) -> str:
+    last = PublicationOrder.objects.get().last_position
+    PostOffice.objects.update(instant_position=last + 1)
+    return f"post office of site 1: stands beyond the last position, {last}"
 
 
 def _rendered_from_another(ana: Subscriber) -> str:
@@ -303,6 +334,11 @@ def _published_before(ana: Subscriber) -> str:
         _sent_without_a_time,
         _sent_by_nobody,
         _never_due,
+        _sent_and_due_again,
+        _sent_empty,
+        _without_consent,
+        _never_looked_for,
+        _office_beyond,
         _rendered_from_another,
         _of_another_site,
         _to_another_site,
