@@ -254,7 +254,10 @@ def test_the_secret_shows_what_is_wanted_and_when(client: Client) -> None:
     ana = subscribed()
     thread = make_thread()
     asked(thread=thread, now=later(1))
-    leave(ana.token, scope=f"conversation-{thread.pk}-7", site_id=1, asker=ASKER, now=later(2))
+    post(thread, now=later(2))
+    for root in (1, 7):  # nobody has written the seventh
+        left = f"conversation-{thread.pk}-{root}"
+        leave(ana.token, scope=left, site_id=1, asker=ASKER, now=later(3))
     answer = client.get(own(ana))
     assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
     body = answer.json()
@@ -268,7 +271,7 @@ def test_the_secret_shows_what_is_wanted_and_when(client: Client) -> None:
     rows = [(one["scope"], one["thread"], one["state"]) for one in body["subscriptions"]]
     assert rows == [("site", None, "active"), ("thread", "a-thread", "pending")]
     assert body["subscriptions"][0]["confirmed_at"] == "2026-11-23T12:00:00Z"
-    assert body["muted"] == [{"thread": "a-thread", "root": 7}]
+    assert body["muted"] == [{"thread": "a-thread", "root": 1}]
 
 
 def test_a_patch_changes_what_it_names_and_answers_with_the_rest(client: Client) -> None:
