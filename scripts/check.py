@@ -33,7 +33,16 @@ WORKERS = ("-n", os.environ.get("TEST_WORKERS", "2"))
 # processes makes databases of both kinds itself.
 WITHOUT_DATABASE = tuple(
     f"--ignore=tests/{folder}"
-    for folder in ("blog/seed", "browser", "concurrency", "house", "rules", "views")
+    for folder in (
+        "blog/seed",
+        "blog/test_serving.py",
+        "browser",
+        "concurrency",
+        "house",
+        "mail",
+        "rules",
+        "views",
+    )
 )
 
 PYTEST_CLOSING = re.compile(r"^=+ (?P<counts>.*\d.*?) in [\d.]+s.*=+$")

@@ -43,7 +43,6 @@ LOOKED_UP = 5_000
 MOST_RENDERINGS = 1_000
 """Of one selection in one run, after messages had been held up by each."""
 
-REFUSED = "the mail server refuses us"
 LOST = "its sender was lost"
 NOT_WANTED = "not wanted any more"
 NOTHING_LEFT = "nothing of it can be read any more"
@@ -59,9 +58,9 @@ class Blocked(Exception):
         is_alarm: nobody has wanted that.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, is_alarm: bool = False) -> None:
         super().__init__(why)
-        self.is_alarm = why.startswith(REFUSED)
+        self.is_alarm = is_alarm
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class Clerk:
     _asked: set[int] = field(default_factory=set)
     """Who is asked something in the transaction under way."""
     _left_out: int = 0
-    _blocked: str = ""
+    _blocked: Blocked | None = None
 
     # --- what is due --------------------------------------------------------------------------
 
@@ -142,7 +141,7 @@ class Clerk:
             if not self._ids:
                 self._look_up()
             wanted = [self._ids.popleft() for _ in range(min(free, len(self._ids)))]
-        self._blocked = ""
+        self._blocked = None
         try:
             with transaction.atomic(durable=True):
                 now = self.clock()
@@ -151,9 +150,9 @@ class Clerk:
         except BaseException:
             self._ids.extendleft(reversed(wanted))
             raise
-        if self._blocked:
+        if self._blocked is not None:
             self._ids.extendleft(reversed(wanted))
-            raise Blocked(self._blocked)
+            raise self._blocked
         return claimed
 
     def renew(self, pks: Collection[int]) -> None:
@@ -165,7 +164,7 @@ class Clerk:
 
     def _claim(self, pks: list[int], *, now: datetime) -> list[Claimed]:
         room = self._room(now=now)
-        if self._blocked:
+        if self._blocked is not None:
             return []
         place = {pk: index for index, pk in enumerate(pks)}
         # One statement for messages, subscribers and the office: it is asked a thousand times.
@@ -182,8 +181,8 @@ class Clerk:
         )
         rows: list[Any] = sorted(locked, key=lambda row: place[row.pk])
         self._ids.extendleft(reversed(pks[room:]))
-        self._blocked = _what_holds(rows[0], now=now) if rows else ""
-        if self._blocked:
+        self._blocked = _what_holds(rows[0], now=now) if rows else None
+        if self._blocked is not None:
             return []
         look = _Look.at(rows, editions=self._editions)
         self._asked.clear()
@@ -222,7 +221,9 @@ class Clerk:
             | Q(state=State.IN_DOUBT, mailed_at__gt=since)
         ).count()
         if left >= window.count:
-            self._blocked = f"{window.count:,} mails have left in the window that is allowed"
+            self._blocked = Blocked(
+                f"{window.count:,} mails have left in the window that is allowed"
+            )
         return window.count - left
 
     def _checked(self, row: Delivery, look: _Look, *, now: datetime) -> int | None:
@@ -332,13 +333,13 @@ _COLUMNS = (
 )
 
 
-def _what_holds(row: Any, *, now: datetime) -> str:
-    """Returns why no mail of the site leaves now; empty: it does."""
+def _what_holds(row: Any, *, now: datetime) -> Blocked | None:
+    """Returns why no mail of the site leaves now, if it does not."""
     if row.office_paused_at is not None:
-        return "mail is paused by an operator"
+        return Blocked("mail is paused by an operator")
     if row.office_stopped_until is not None and row.office_stopped_until > now:
-        return f"{REFUSED}: {row.office_stopped_why}"
-    return ""
+        return Blocked(f"the mail server refuses us: {row.office_stopped_why}", is_alarm=True)
+    return None
 
 
 def _lease_end() -> datetime:

@@ -249,17 +249,22 @@ class _Sender:
         """Returns the next messages; goes on trying while the database is away.
 
         What came of a message must not be forgotten: its row would be in doubt, and the message
-        sent once more.
+        sent once more. Nor must one that is still under way.
+
+        Raises:
+            OperationalError: the database is away, and there is nothing to be stored.
         """
         while True:
             try:
                 return self._clerk.exchange(outcomes, free=free)
             except OperationalError:
-                logger.exception("the database does not take what came of %d mails", len(outcomes))
                 connection.close()
-                if not outcomes:
+                if not outcomes and not self._under_way:
                     raise
+                logger.exception("the database does not take what came of %d mails", len(outcomes))
                 sleep(STORE_AGAIN_SECONDS)
+                if not outcomes:
+                    return []
                 free = 0
 
     def _free(self) -> int:

@@ -18,8 +18,6 @@ from zoneinfo import ZoneInfo
 
 Frequency = Literal["instant", "daily", "weekly"]
 
-DAYS_IN_WEEK = 7
-
 
 @dataclass(frozen=True, slots=True)
 class Schedule:

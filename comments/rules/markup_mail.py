@@ -21,7 +21,6 @@ import nh3
 from comments.rules.rendering import POLICY
 from comments.rules.text_characters import (
     JOINERS,
-    LINE_ENDS,
     NOT_IN_TEXTS,
     SURROGATES,
     table_without,
@@ -310,9 +309,3 @@ def wrapped(text: str, *, width: int) -> list[str]:
     return textwrap.wrap(
         " ".join(text.split()), width, break_long_words=False, break_on_hyphens=False
     )
-
-
-def plain_line(text: str) -> str:
-    """Returns a text as one line, without controls of any kind."""
-    text = SURROGATES.sub("", LINE_ENDS.sub("\n", text)).translate(_WITHOUT_CONTROLS)
-    return " ".join(text.split())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import override_settings
 
 from comments.actions import editions, sending
 from comments.actions.changing import edit_comment
+from comments.actions.claiming import Clerk
 from comments.actions.sending import (
     ElsewhereError,
     Limits,
@@ -19,7 +21,7 @@ from comments.actions.sending import (
     confirm_place,
     send_deliveries,
 )
-from comments.actions.settling import Claimed
+from comments.actions.settling import Claimed, Outcome
 from comments.actions.subscribing import Change, change_settings, leave
 from comments.actions.suppressing import suppress
 from comments.mail import compose_edition
@@ -237,40 +239,56 @@ def test_what_is_in_doubt_is_not_sent_again_once_something_in_it_was_taken_back(
     assert sent(morning(4)).sent == 1
 
 
-def test_a_sender_that_was_lost_leaves_its_messages_in_doubt(host: MailHost) -> None:
-    [ana] = one_due()
-    edition = _edition_of(digest_of(ana))
-    Delivery.objects.filter(kind="digest").update(
+def with_a_sender(delivery: Delivery, *, lease_until: str) -> None:
+    """Leaves a delivery as a sender does that has just marked it as on its way."""
+    made = editions.Editions()
+    made.render([delivery.selection_id], now=morning())
+    Delivery.objects.filter(pk=delivery.pk).update(
         state="sending",
-        edition=edition,
+        edition=Edition.objects.get(selection=delivery.selection_id),
         mailed_at=morning(),
-        lease_by="gone",
-        lease_until=datetime.fromisoformat("2020-01-01T00:00:00Z"),
+        lease_by="other",
+        lease_until=datetime.fromisoformat(lease_until),
         due_at=None,
     )
+
+
+def test_a_sender_that_was_lost_leaves_its_messages_in_doubt(host: MailHost) -> None:
+    [ana] = one_due()
+    with_a_sender(digest_of(ana), lease_until="2020-01-01T00:00:00Z")
     assert sent(morning() + HOUR).sent == 1
     assert host.taken[0].message["Date"].datetime == morning()
 
 
-def _edition_of(delivery: Delivery) -> Edition:
-    made = editions.Editions()
-    made.render([delivery.selection_id], now=morning())
-    return Edition.objects.get(selection=delivery.selection_id)
-
-
 def test_a_message_that_another_sender_has_is_left_alone(host: MailHost) -> None:
     [ana] = one_due()
-    edition = _edition_of(digest_of(ana))
-    Delivery.objects.filter(kind="digest").update(
-        state="sending",
-        edition=edition,
-        mailed_at=morning(),
-        lease_by="other",
-        lease_until=datetime.fromisoformat("2100-01-01T00:00:00Z"),
-        due_at=None,
-    )
+    with_a_sender(digest_of(ana), lease_until="2100-01-01T00:00:00Z")
     assert sent(morning()).sent == 0
     assert host.taken == []
+
+
+def test_a_database_that_is_away_for_a_moment_loses_nothing_that_is_under_way(
+    host: MailHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ana] = one_due()
+    host.slow_seconds = 0.7
+    whole, calls = Clerk.exchange, []
+
+    def away(clerk: Clerk, outcomes: Collection[Outcome], *, free: int) -> list[Claimed]:
+        calls.append(len(outcomes))
+        # The first renders and the second marks. Once while the message is under way, with nothing
+        # to store, and once with what came of it.
+        if calls.count(len(outcomes)) == (1 if outcomes else 3):
+            raise OperationalError
+        return whole(clerk, outcomes, free=free)
+
+    monkeypatch.setattr(Clerk, "exchange", away)
+    monkeypatch.setattr(sending, "STORE_AGAIN_SECONDS", 0.01)
+    assert sent(morning()).sent == 1
+    assert calls[:3] == [0, 0, 0]
+    assert calls.count(1) == 2
+    assert len(host.taken) == 1
+    assert digest_of(ana).state == "sent"
 
 
 @pytest.mark.parametrize("how", ["leave", "complain", "mute"])
