@@ -31,7 +31,11 @@ def asked(address: str = "ana@example.org", **wish: object) -> Subscription:
     if isinstance(thread, Thread):
         fields["thread_id"] = thread.pk
     subscribe(site_id=1, address=address, asker=ASKER, **fields)  # type: ignore[arg-type]
-    return Subscription.objects.filter(subscriber__address=address).latest("pk")
+    return Subscription.objects.get(
+        subscriber__address=address,
+        thread_id=fields.get("thread_id"),
+        participant=fields.get("participant"),
+    )
 
 
 def subscribed(address: str = "ana@example.org", **wish: object) -> Subscriber:

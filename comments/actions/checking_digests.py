@@ -15,6 +15,7 @@ What is proved, and of which rows:
   and what expired was taken over by the next one, which for mails at once then begins where it did.
 - No two of them hold the same thing, at once or in a digest, but for what did not arrive.
 - Nothing is held that was published before it was asked for, or after what the delivery covers.
+- Whoever wants all that the site publishes has been mailed all of it (``checking_news``).
 - What was rendered is part of what was selected, and each state has what it needs.
 
 A Message-ID is a hash of the delivery's id, so that no two can be the same.
@@ -32,6 +33,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from comments.actions.checking import one_moment
+from comments.actions.checking_news import lost_news
 from comments.models import (
     Channel,
     Comment,
@@ -82,6 +84,7 @@ def check_digests(*, site_id: int, report: Report) -> Iterator[str]:
         yield from _of_rows(site_id, last)
         yield from _of_editions(site_id)
         yield from _of_subscribers(site_id, report)
+        yield from lost_news(site_id=site_id, last=last)
 
 
 # --- the order of publications ------------------------------------------------------------------

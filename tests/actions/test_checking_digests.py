@@ -321,9 +321,45 @@ def _published_before(ana: Subscriber) -> str:
     )
 
 
+def _bo() -> Subscriber:
+    return Subscriber.objects.get(address="bo@example.org")
+
+
+def _moved_past_news(ana: Subscriber) -> str:
+    post(make_thread("unheard"), now=NOW + timedelta(days=5))
+    last = seal_publications(site_id=1)
+    _bo().channels.update(cursor=last)
+    comment = Comment.objects.latest("pk")
+    return (
+        f"subscriber {_bo().pk}: comment {comment.pk} was published for him, and no mail holds it"
+    )
+
+
+def _mail_is_gone(ana: Subscriber) -> str:
+    bo = _bo()
+    gone = digest_of(bo, 1)
+    comment_id = gone.selection.items[0][1]
+    gone.delete()
+    return f"subscriber {bo.pk}: comment {comment_id} was published for him, and no mail holds it"
+
+
+def _passed_over(ana: Subscriber) -> str:
+    delivery = digest_of(_bo(), 1)
+    lost = delivery.selection.items[0]
+    selection = Selection.objects.get(pk=delivery.selection_id)
+    selection.pk, selection.key = None, "another"
+    selection.items = selection.items[1:]
+    selection.save()
+    change(delivery, selection=selection, edition=None, state="bounced", mailed_at=None)
+    return f"subscriber {_bo().pk}: comment {lost[1]} was published for him, and no mail holds it"
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
+        _moved_past_news,
+        _mail_is_gone,
+        _passed_over,
         _without_a_position,
         _without_several,
         _without_the_last,
