@@ -24,6 +24,7 @@ from comments.queries.mailroom import (
     deliveries_page,
     delivery_of,
     mail_items,
+    office_of,
     subscriber_at,
 )
 
@@ -41,6 +42,7 @@ def deliveries(desk: Desk) -> HttpResponse:
     whose = None
     if filters.subscriber_id:
         whose = Subscriber.objects.filter(pk=filters.subscriber_id, site_id=desk.site_id).first()
+    is_paused = office_of(desk.site_id).paused_at is not None
     onward = None
     if page.next:
         going_on = asked.copy()
@@ -51,7 +53,7 @@ def deliveries(desk: Desk) -> HttpResponse:
         folder=FOLDER,
         title="Deliveries",
         is_deliveries=True,
-        lines=[delivery_line(one, desk=desk) for one in page.rows],
+        lines=[delivery_line(one, desk=desk, is_paused=is_paused) for one in page.rows],
         filters=filters,
         is_filtered=filters != DeliveryFilters(),
         states=SHORT.items(),
@@ -112,7 +114,8 @@ def delivery(desk: Desk, delivery_id: int) -> HttpResponse:
 
 def _delivery_page(desk: Desk, delivery_id: int, *, refusal: Refusal | None = None) -> HttpResponse:
     found = _found(desk, delivery_id)
-    line = delivery_line(found, desk=desk)
+    is_paused = office_of(desk.site_id).paused_at is not None
+    line = delivery_line(found, desk=desk, is_paused=is_paused)
     mail, failure = _mail(desk, found)
     items = [(thread_id, comment_id) for thread_id, comment_id in found.selection.items]
     left_with = found.edition.items if found.edition is not None else found.selection.items

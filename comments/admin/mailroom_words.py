@@ -75,8 +75,12 @@ class DeliveryLine:
     """An operator has decided to leave it so."""
 
 
-def delivery_line(delivery: Delivery, *, desk: Desk) -> DeliveryLine:
-    """Returns a mail in words; its subscriber has been loaded."""
+def delivery_line(delivery: Delivery, *, desk: Desk, is_paused: bool = False) -> DeliveryLine:
+    """Returns a mail in words; its subscriber has been loaded.
+
+    Args:
+        is_paused: an operator holds all mail back.
+    """
     state = State(delivery.state)
     undecided = state == State.IN_DOUBT and delivery.due_at is None
     return DeliveryLine(
@@ -86,11 +90,18 @@ def delivery_line(delivery: Delivery, *, desk: Desk) -> DeliveryLine:
         about=_about(delivery),
         short=SHORT[state],
         tone=TONES.get(state, "held"),
-        explained=" ".join(filter(None, [EXPLAINED[state], _what_next(delivery, state)])),
+        explained=_explained(delivery, state, is_paused=is_paused),
         at=delivery.sent_at or delivery.mailed_at or delivery.created_at,
         needs_decision=undecided,
         is_left=undecided and delivery.error.startswith(LEFT),
     )
+
+
+def _explained(delivery: Delivery, state: State, *, is_paused: bool) -> str:
+    if is_paused and state == State.QUEUED:
+        return "Mail is paused: it leaves when mail leaves again."
+    held_back = "But mail is paused." if is_paused and delivery.due_at is not None else ""
+    return " ".join(filter(None, [EXPLAINED[state], _what_next(delivery, state), held_back]))
 
 
 def _about(delivery: Delivery) -> str:

@@ -168,6 +168,13 @@ def count_doubts(*, site_id: int, left: str) -> Doubts:
     return Doubts(_counted(doubts), _counted(undecided))
 
 
+def count_waiting(*, site_id: int) -> int:
+    """Returns how many mails wait to leave, up to one more than ``MOST_COUNTED``: one query."""
+    return _counted(
+        Delivery.objects.filter(site_id=site_id, state__in=[State.QUEUED, State.DEFERRED])
+    )
+
+
 def _counted(rows: QuerySet[Any]) -> int:
     return rows.order_by().values_list("pk", flat=True)[: MOST_COUNTED + 1].count()
 

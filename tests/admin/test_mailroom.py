@@ -108,6 +108,24 @@ def test_the_index_of_the_admin_leads_to_the_mail_room_and_says_how_it_stands(
     assert "Mail room" not in text_of(client.get("/admin/"))
 
 
+def test_what_waits_is_counted_and_says_that_a_pause_holds_it_back(mira: Client) -> None:
+    with_news("ana@example.org", "bo@example.org")
+    planned(at_seven(-2))
+    front = text_of(mira.get(MAIL))
+    assert "2 mails to leave ." in front
+    mira.post(f"{MAIL}office/", {"do": "pause"})
+    assert "2 mails to leave , held back by the pause." in text_of(mira.get(MAIL))
+    waiting = Delivery.objects.filter(state="queued").latest("pk")
+    line = text_of(mira.get(f"{MAIL}deliveries/{waiting.pk}/"))
+    assert "Mail is paused: it leaves when mail leaves again." in line
+    Delivery.objects.filter(pk=waiting.pk).update(state="deferred", tries=1)
+    assert "But mail is paused." in text_of(mira.get(f"{MAIL}deliveries/{waiting.pk}/"))
+    mira.post(f"{MAIL}office/", {"do": "resume"})
+    assert "2 mails to leave ." in text_of(mira.get(MAIL))
+    Delivery.objects.all().delete()
+    assert "to leave" not in text_of(mira.get(MAIL))
+
+
 def test_mail_is_paused_and_resumed_by_a_button(mira: Client, host: MailHost) -> None:
     with_news("ana@example.org", "bob@example.org")
     planned(at_seven(-2))
@@ -331,9 +349,9 @@ def test_the_mail_room_takes_the_same_queries_for_few_and_many(
         bounced(*(f"b{count}x{n}@example.org" for n in range(count)))
         Delivery.objects.filter(kind="confirmation").delete()
         assert place_is_confirmed(site_id=1)
-        with django_assert_num_queries(12 + asks_where_it_is()):
+        with django_assert_num_queries(13 + asks_where_it_is()):
             assert mira.get(MAIL).status_code == 200
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             assert mira.get(f"{MAIL}deliveries/").status_code == 200
         with django_assert_num_queries(7):
             assert mira.get(f"{MAIL}bounces/").status_code == 200

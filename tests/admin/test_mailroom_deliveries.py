@@ -120,7 +120,7 @@ def test_the_list_goes_on_without_skipping_or_repeating_though_all_are_of_one_mo
     mira.get(LIST)
     seen, address = [], LIST
     for count in range(9):
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(11):
             answer = mira.get(address)
         seen += listed(answer)
         onward = re.search(r'href="(\?[^"]*cursor=[^"]+)" rel="next"', answer.content.decode())
@@ -375,5 +375,5 @@ def test_a_long_digest_takes_the_same_queries(
             post(thread, f"Text {n}.", name=f"G{n}", now=at_seven(-3) + 3 * HOUR)
         planned(at_seven(-2))
         sent(at_seven(-2))
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             assert page_of(mira, digest_of(ana)).status_code == 200
