@@ -45,6 +45,11 @@ class Environment:
     cache: dict[str, Any]
     page_cache_bytes: int
     audit_share: float
+    stream_url: str
+    """An origin, ``:PORT`` of the site's own host, or ``/`` for its own origin; empty: none."""
+    stream_port: int | None
+    streams_most: int
+    streams_per_address: int
     trusted_proxies: int
     rate_limits: dict[str, str]
     cors_origins: list[str]
@@ -139,6 +144,10 @@ def read_environment() -> Environment:
         cache=_cache(env),
         audit_share=env.float("AUDIT_SHARE", default=0.01),
         page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=64 * 1024 * 1024),
+        stream_url=_stream_url(env, by_host=not site_id),
+        stream_port=_port(env, "STREAM_PORT", default=0) if env.str("STREAM_PORT", "") else None,
+        streams_most=_most_streams(env, "STREAMS_MOST", default=5_000),
+        streams_per_address=_most_streams(env, "STREAMS_PER_ADDRESS", default=100),
         trusted_proxies=env.int("TRUSTED_PROXIES", default=0),
         rate_limits=rate_limits,
         cors_origins=env.list("CORS_ORIGINS", default=[]),
@@ -218,6 +227,47 @@ def _port(env: environ.Env, name: str, *, default: int) -> int:
     text = env.str(name, default="") or str(default)
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004
         raise ImproperlyConfigured(f"{name} must be a number from 1 to 65535.")
+    return int(text)
+
+
+def _stream_url(env: environ.Env, *, by_host: bool) -> str:
+    """Returns ``STREAM_URL``.
+
+    Args:
+        by_host: whether the host name says which site is meant.
+    """
+    text: str = env.str("STREAM_URL", default="").strip()
+    if text in {"", "/"} or _STREAM_PORT.match(text):
+        return text
+    text = text.rstrip("/").lower()
+    if not _ORIGIN.match(text):
+        raise ImproperlyConfigured(
+            "STREAM_URL must be an origin, as https://live.example.org, or :PORT for another port "
+            "of the site's own host, or / for its own origin."
+        )
+    if by_host:
+        raise ImproperlyConfigured("With an empty SITE_ID, STREAM_URL must be :PORT or /.")
+    return text
+
+
+_STREAM_PORT = re.compile(r":[1-9][0-9]{0,4}\Z", re.ASCII)
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?\Z", re.ASCII)
+
+
+def stream_source(*, stream_url: str, site_url: str, by_host: bool) -> list[str]:
+    """Returns what a Content-Security-Policy must name beside ``'self'`` for the live streams."""
+    if not stream_url.startswith(":"):
+        return [stream_url] if stream_url not in {"", "/"} else []
+    site = urlsplit(site_url)
+    host = "*" if by_host else site.netloc.removesuffix(f":{site.port}")
+    return [f"{site.scheme}://{host}{stream_url}"]
+
+
+def _most_streams(env: environ.Env, name: str, *, default: int) -> int:
+    """Returns how many streams there may be; 0 is no limit."""
+    text = env.str(name, default="") or str(default)
+    if not text.isascii() or not text.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a number; 0 is no limit.")
     return int(text)
 
 

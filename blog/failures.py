@@ -22,16 +22,24 @@ from comments.errors import (
     TooLarge,
     Unavailable,
 )
+from comments.language import translated
+from comments.words import gettext_noop
 
 log = logging.getLogger("blog.failures")
 
 SENTENCES: dict[type[Refusal], str] = {
-    Malformed: "Your browser sent something that this site cannot read.",
-    TooLarge: "What you sent is larger than this site takes.",
-    Forbidden: "You may not see this page, or not do this.",
-    NotFound: "There is nothing at this address. It may have been mistyped, or be gone.",
-    Unavailable: "Too much is going on here at the moment. Please try again in a few seconds.",
-    ServerError: "The fault is ours, and it has been written down. Please try again later.",
+    Malformed: gettext_noop("Your browser sent something that this site cannot read."),
+    TooLarge: gettext_noop("What you sent is larger than this site takes."),
+    Forbidden: gettext_noop("You may not see this page, or not do this."),
+    NotFound: gettext_noop(
+        "There is nothing at this address. It may have been mistyped, or be gone."
+    ),
+    Unavailable: gettext_noop(
+        "Too much is going on here at the moment. Please try again in a few seconds."
+    ),
+    ServerError: gettext_noop(
+        "The fault is ours, and it has been written down. Please try again later."
+    ),
 }
 
 
@@ -40,7 +48,7 @@ def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         return problem_response(refusal, request)
     context: dict[str, object] = {
         "refusal": refusal,
-        "sentence": SENTENCES.get(type(refusal), refusal.detail),
+        "sentence": translated(SENTENCES.get(type(refusal), refusal.detail)),
     }
     answer = HttpResponse(status=refusal.status, headers=headers(refusal))
     try:

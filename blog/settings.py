@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from csp.constants import NONE, SELF
 
-from blog.env import ROOT, read_environment
+from blog.env import ROOT, read_environment, stream_source
 
 ENVIRONMENT = read_environment()
 
@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.sitemaps",
     "django.contrib.sites",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -36,9 +37,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "blog.policy.PagePolicy",
     "comments.api.middleware.SiteCorsMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "comments.views.language.SiteLanguage",
     "comments.api.middleware.SessionOutsideApi",
     "comments.api.middleware.CsrfOutsideApi",
     "comments.api.middleware.SignInOutsideApi",
@@ -48,11 +50,12 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "blog.urls"
 WSGI_APPLICATION = "blog.wsgi.application"
+ASGI_APPLICATION = "blog.asgi.application"
 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [ROOT / "blog" / "templates"],  # before the admin's own templates
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -94,6 +97,8 @@ ANYMAIL = ENVIRONMENT.anymail
 WEBHOOK_PRIVATE = ENVIRONMENT.webhook_private
 
 LANGUAGE_CODE = ENVIRONMENT.language
+# Our words go before those that Django has for the same English ("Unknown", "Post").
+LOCALE_PATHS = [ROOT / "blog" / "locale", ROOT / "comments" / "locale"]
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_TZ = True
 
@@ -125,6 +130,10 @@ CSRF_FAILURE_VIEW = "blog.views.csrf_failed"
 # The largest body that is read; a comment of 10,000 characters of four bytes fits six times.
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_body_bytes
 
+STREAM_SOURCE = stream_source(
+    stream_url=ENVIRONMENT.stream_url, site_url=ENVIRONMENT.site_url, by_host=SITE_ID is None
+)
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -132,10 +141,14 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:", "https:"],  # pictures in posts; in comments they are links
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *STREAM_SOURCE],
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
+        # What a script writes as HTML must come from a policy of that name (blog/policy.py: what
+        # the admin needs beside it).
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["comment-thread"],
     }
 }
 
@@ -191,6 +204,9 @@ REJOINDER = {
     "RATE_LIMITS": ENVIRONMENT.rate_limits,
     "AUDIT_SHARE": ENVIRONMENT.audit_share,
     "PAGE_CACHE_BYTES": ENVIRONMENT.page_cache_bytes,
+    "STREAM_URL": ENVIRONMENT.stream_url,
+    "STREAMS_MOST": ENVIRONMENT.streams_most,
+    "STREAMS_PER_ADDRESS": ENVIRONMENT.streams_per_address,
     "MAIL_BOUNCES": ENVIRONMENT.mail_bounces,
     "MESSAGE_ID_DOMAIN": ENVIRONMENT.message_id_domain,
     "MAIL_CONNECTIONS": ENVIRONMENT.mail_connections,

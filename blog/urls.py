@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from blog import views
+from blog import sitemaps, views
 
 
 def webhooks() -> list[URLPattern | URLResolver]:
@@ -37,6 +37,9 @@ urlpatterns = [
     path("posts/<str:slug>/", views.PostPage.as_view(), name="post"),
     path("series/<str:slug>/", views.series, name="series"),
     path("favicon.ico", views.favicon, name="favicon"),
+    path("robots.txt", sitemaps.robots, name="robots"),
+    path("sitemap.xml", sitemaps.index, name="sitemap"),
+    path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap-part"),
     path("admin/", include("comments.admin.desk_urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("blog.api")),

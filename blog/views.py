@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from blog.models import Post, Series, SeriesPart
 from comments.errors import NotFound
-from comments.queries.sites import site_of
+from comments.queries.sites import absolute, site_of
 from comments.queries.thread_page import head_from
 from comments.queries.threads import ThreadHead
 from comments.views.thread import ThreadPage
+from comments.words import gettext_noop
 
 POSTS_SHOWN = 30
 LONGEST_SLUG = 200
@@ -49,7 +52,12 @@ def home(request: HttpRequest) -> HttpResponse:
         older = posts.filter(published_on__lt=last.published_on)
         posts = older | posts.filter(published_on=last.published_on, pk__lt=last.pk)
     found = list(posts.order_by("-published_on", "-pk")[: POSTS_SHOWN + 1])
-    context = {"posts": found[:POSTS_SHOWN], "has_older": len(found) > POSTS_SHOWN}
+    address = absolute(reverse("home"))
+    context = {
+        "posts": found[:POSTS_SHOWN],
+        "has_older": len(found) > POSTS_SHOWN,
+        "address": f"{address}?before={quote(before)}" if before else address,
+    }
     return render(request, "blog/home.html", context)
 
 
@@ -59,7 +67,9 @@ def series(request: HttpRequest, slug: str) -> HttpResponse:
     found = Series.objects.filter(site_id=site_id, slug=slug).first() if is_slug(slug) else None
     if found is None:
         raise Http404
-    return render(request, "blog/series.html", {"series": found, "parts": parts_of(found)})
+    address = absolute(reverse("series", args=[slug]))
+    context = {"series": found, "parts": parts_of(found), "address": address}
+    return render(request, "blog/series.html", context)
 
 
 def parts_of(series: Series) -> list[SeriesPart]:
@@ -85,7 +95,7 @@ class PostPage(ThreadPage):
         posts = posts.select_related("thread", "series_part__series")
         found = posts.filter(slug=slug).first() if is_slug(slug) else None
         if found is None:
-            raise NotFound("There is no such post.")
+            raise NotFound(gettext_noop("There is no such post."))
         return found
 
     def thread_head(self) -> ThreadHead:
@@ -93,10 +103,11 @@ class PostPage(ThreadPage):
         return head_from(self.article.thread)
 
     def page_context(self) -> dict[str, Any]:
-        """Returns the post, and the parts of its series."""
+        """Returns the post, its authors, and the parts of its series."""
         part = self.article.series_part
         parts = parts_of(part.series) if part is not None else []
-        return {"post": self.article, "parts": parts}
+        authors = self.article.authors.order_by("authorships__position")
+        return {"post": self.article, "parts": parts, "authors": authors}
 
 
 def favicon(request: HttpRequest) -> HttpResponse:

@@ -29,6 +29,13 @@ class Options:
     audit_share: float = 0.0
     """Of all comments, so many are put before moderators by lot, 0 to 1."""
     page_cache_bytes: int = 64 * 1024 * 1024
+    stream_url: str = ""
+    """Where readers find the live streams: an origin; ``:PORT`` for another port of the site's own
+    host; ``/`` for the site's own origin. Empty: nobody serves streams, and readers ask."""
+    streams_most: int = 5_000
+    """Open streams of one process; who comes then is told to come again."""
+    streams_per_address: int = 100
+    """Open streams of one address, or of one /64 of IPv6; 0 is no limit."""
     mail_bounces: str = ""
     """Where bounces and mails that unsubscribe go; a tag is added to its local part. Empty means
     ``bounces@`` the domain of ``DEFAULT_FROM_EMAIL``."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from comments.words import gettext_noop, together
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -26,7 +28,7 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "The request was refused."
+    title: ClassVar[str] = gettext_noop("The request was refused.")
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
         super().__init__(detail or self.title)
@@ -40,14 +42,14 @@ class NotFound(Refusal):
 
     code = "not_found"
     status = 404
-    title = "Not found."
+    title = gettext_noop("Not found.")
 
 
 class ThreadUnknown(NotFound):
     """No thread has this key or belongs to this page. Reading never creates a thread."""
 
     code = "thread_unknown"
-    title = "There is no such thread."
+    title = gettext_noop("There is no such thread.")
 
 
 class ThreadClosed(Refusal):
@@ -55,7 +57,7 @@ class ThreadClosed(Refusal):
 
     code = "thread_closed"
     status = 409
-    title = "This thread is closed."
+    title = gettext_noop("This thread is closed.")
 
 
 class ParentNotFound(Refusal):
@@ -63,7 +65,7 @@ class ParentNotFound(Refusal):
 
     code = "parent_not_found"
     status = 422
-    title = "The comment you reply to is not in this thread."
+    title = gettext_noop("The comment you reply to is not in this thread.")
 
 
 class ParentNotPublished(Refusal):
@@ -71,7 +73,7 @@ class ParentNotPublished(Refusal):
 
     code = "parent_not_published"
     status = 409
-    title = "The comment you reply to is not published."
+    title = gettext_noop("The comment you reply to is not published.")
 
 
 class DepthExceeded(Refusal):
@@ -82,7 +84,7 @@ class DepthExceeded(Refusal):
 
     code = "depth_exceeded"
     status = 409
-    title = "Replies are nested too deeply here."
+    title = gettext_noop("Replies are nested too deeply here.")
 
 
 class AuthRequired(Refusal):
@@ -90,7 +92,7 @@ class AuthRequired(Refusal):
 
     code = "auth_required"
     status = 401
-    title = "Sign in, or send a valid token."
+    title = gettext_noop("Sign in, or send a valid token.")
 
 
 class Forbidden(Refusal):
@@ -98,14 +100,14 @@ class Forbidden(Refusal):
 
     code = "forbidden"
     status = 403
-    title = "You may not do this."
+    title = gettext_noop("You may not do this.")
 
 
 class Sanctioned(Forbidden):
     """A moderator has limited what this participant may do for now."""
 
     code = "sanctioned"
-    title = "You may not write here at the moment."
+    title = gettext_noop("You may not write here at the moment.")
 
 
 class ValidationFailed(Refusal):
@@ -116,10 +118,10 @@ class ValidationFailed(Refusal):
 
     code = "validation_failed"
     status = 422
-    title = "Some fields are not acceptable."
+    title = gettext_noop("Some fields are not acceptable.")
 
     def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
-        super().__init__(detail or " ".join(error.detail for error in errors))
+        super().__init__(detail or together(*(error.detail for error in errors)))
         self.errors = tuple(errors)
 
 
@@ -127,7 +129,7 @@ class Malformed(Refusal):
     """The body is not JSON in UTF-8, or is nested too deeply."""
 
     code = "malformed"
-    title = "The request cannot be read."
+    title = gettext_noop("The request cannot be read.")
 
 
 class UnsupportedMediaType(Refusal):
@@ -135,7 +137,7 @@ class UnsupportedMediaType(Refusal):
 
     code = "unsupported_media_type"
     status = 415
-    title = "Send application/json."
+    title = gettext_noop("Send application/json.")
 
 
 class MethodNotAllowed(Refusal):
@@ -143,7 +145,7 @@ class MethodNotAllowed(Refusal):
 
     code = "method_not_allowed"
     status = 405
-    title = "This address does not take that method."
+    title = gettext_noop("This address does not take that method.")
 
 
 class NotAcceptable(Refusal):
@@ -151,7 +153,7 @@ class NotAcceptable(Refusal):
 
     code = "not_acceptable"
     status = 406
-    title = "This address answers in JSON only."
+    title = gettext_noop("This address answers in JSON only.")
 
 
 class TooLarge(Refusal):
@@ -159,7 +161,7 @@ class TooLarge(Refusal):
 
     code = "too_large"
     status = 413
-    title = "The request is too large."
+    title = gettext_noop("The request is too large.")
 
 
 class LengthRequired(Refusal):
@@ -167,7 +169,7 @@ class LengthRequired(Refusal):
 
     code = "length_required"
     status = 411
-    title = "Send Content-Length."
+    title = gettext_noop("Send Content-Length.")
 
 
 class DuplicateComment(Refusal):
@@ -175,7 +177,7 @@ class DuplicateComment(Refusal):
 
     code = "duplicate_comment"
     status = 409
-    title = "You have already said that."
+    title = gettext_noop("You have already said that.")
 
 
 class IdempotencyConflict(Refusal):
@@ -183,7 +185,7 @@ class IdempotencyConflict(Refusal):
 
     code = "idempotency_conflict"
     status = 409
-    title = "This Idempotency-Key belongs to another request."
+    title = gettext_noop("This Idempotency-Key belongs to another request.")
 
 
 class RateLimited(Refusal):
@@ -191,10 +193,10 @@ class RateLimited(Refusal):
 
     code = "rate_limited"
     status = 429
-    title = "Too many requests; wait a little."
+    title = gettext_noop("Too many requests; wait a little.")
 
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__(f"Try again in {retry_after_seconds} s.")
+        super().__init__(gettext_noop("Try again in {seconds} s.", seconds=retry_after_seconds))
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -203,7 +205,7 @@ class EditWindowExpired(Refusal):
 
     code = "edit_window_expired"
     status = 409
-    title = "This comment can no longer be changed by its author."
+    title = gettext_noop("This comment can no longer be changed by its author.")
 
 
 class PreconditionRequired(Refusal):
@@ -211,7 +213,7 @@ class PreconditionRequired(Refusal):
 
     code = "precondition_required"
     status = 428
-    title = "Send If-Match with the version you have seen."
+    title = gettext_noop("Send If-Match with the version you have seen.")
 
 
 class StaleVersion(Refusal):
@@ -219,7 +221,7 @@ class StaleVersion(Refusal):
 
     code = "stale_version"
     status = 412
-    title = "The comment has changed meanwhile."
+    title = gettext_noop("The comment has changed meanwhile.")
 
 
 class AlreadyDecided(Refusal):
@@ -229,7 +231,7 @@ class AlreadyDecided(Refusal):
 
     code = "already_decided"
     status = 409
-    title = "Somebody else has already decided."
+    title = gettext_noop("Somebody else has already decided.")
 
 
 class ActionImpossible(Refusal):
@@ -241,7 +243,7 @@ class ActionImpossible(Refusal):
 
     code = "action_impossible"
     status = 409
-    title = "This cannot be done to the comment as it is."
+    title = gettext_noop("This cannot be done to the comment as it is.")
 
 
 class SimulationNeeded(Refusal):
@@ -254,7 +256,7 @@ class SimulationNeeded(Refusal):
 
     code = "simulation_needed"
     status = 409
-    title = "Try this rule on past comments first."
+    title = gettext_noop("Try this rule on past comments first.")
 
 
 class LeaseLost(Refusal):
@@ -265,7 +267,7 @@ class LeaseLost(Refusal):
 
     code = "lease_lost"
     status = 409
-    title = "The lease has run out."
+    title = gettext_noop("The lease has run out.")
 
 
 class VoteOnOwn(Refusal):
@@ -273,7 +275,7 @@ class VoteOnOwn(Refusal):
 
     code = "vote_on_own"
     status = 403
-    title = "You cannot vote on your own comment."
+    title = gettext_noop("You cannot vote on your own comment.")
 
 
 class FlagOnOwn(Refusal):
@@ -281,14 +283,14 @@ class FlagOnOwn(Refusal):
 
     code = "flag_on_own"
     status = 403
-    title = "You cannot report your own comment."
+    title = gettext_noop("You cannot report your own comment.")
 
 
 class CursorInvalid(Refusal):
     """The cursor was not made by this installation, or was made for another list."""
 
     code = "cursor_invalid"
-    title = "The cursor is not valid."
+    title = gettext_noop("The cursor is not valid.")
 
 
 class ServerError(Refusal):
@@ -296,7 +298,7 @@ class ServerError(Refusal):
 
     code = "server_error"
     status = 500
-    title = "Something went wrong on our side."
+    title = gettext_noop("Something went wrong on our side.")
 
 
 class Unavailable(Refusal):
@@ -304,7 +306,7 @@ class Unavailable(Refusal):
 
     code = "unavailable"
     status = 503
-    title = "The service is busy; try again shortly."
+    title = gettext_noop("The service is busy; try again shortly.")
 
 
 def refusals() -> Iterator[type[Refusal]]:

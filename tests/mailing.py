@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from comments.actions.digesting import Planned, plan_due
 from comments.actions.people import GuestName, Writer
@@ -31,11 +32,11 @@ def asked(address: str = "ana@example.org", **wish: object) -> Subscription:
     if isinstance(thread, Thread):
         fields["thread_id"] = thread.pk
     subscribe(site_id=1, address=address, asker=ASKER, **fields)  # type: ignore[arg-type]
-    return Subscription.objects.get(
-        subscriber__address=address,
-        thread_id=fields.get("thread_id"),
-        participant=fields.get("participant"),
-    )
+    of: dict[str, Any] = {
+        "thread_id": fields.get("thread_id"),
+        "participant": fields.get("participant"),
+    }
+    return Subscription.objects.get(subscriber__address=address, **of)
 
 
 def subscribed(address: str = "ana@example.org", **wish: object) -> Subscriber:

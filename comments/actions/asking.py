@@ -8,11 +8,12 @@ from django.http import HttpRequest
 
 from comments.actions.limiting import whole_address_of
 from comments.actions.subscribing import Asker
+from comments.words import gettext_noop
 
-PAGE = "page"
+PAGE = gettext_noop("page")
 API = "API"
-LINK = "link in a mail"
-ONE_CLICK = "one-click"
+LINK = gettext_noop("link in a mail")
+ONE_CLICK = gettext_noop("one-click")
 
 
 def asker_of(request: HttpRequest, *, way: str) -> Asker:

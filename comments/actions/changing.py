@@ -33,6 +33,7 @@ from comments.rules.moderation import (
     verdict_on_text,
 )
 from comments.rules.rendering import RENDERER_VERSION, clean_source
+from comments.words import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +239,11 @@ def comment_for(comment_id: int, *, editor: Editor) -> Comment:
         Comment.objects.select_related("thread", "author", "reply_to").filter(pk=comment_id).first()
     )
     if comment is None or comment.deleted_at is not None or comment.erased_at is not None:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     if not (editor.is_moderator or editor.is_author_of(comment)):
         if comment.visible:
-            raise Forbidden("Only its author and moderators may change a comment.")
-        raise NotFound("There is no such comment.")
+            raise Forbidden(gettext_noop("Only its author and moderators may change a comment."))
+        raise NotFound(gettext_noop("There is no such comment."))
     return comment
 
 
@@ -263,7 +264,9 @@ def check_may_edit(comment: Comment, *, now: datetime) -> None:
         EditWindowExpired: one of the two.
     """
     if comment.total_count > 0:
-        raise EditWindowExpired("Somebody has replied, so this comment stays as it is.")
+        raise EditWindowExpired(
+            gettext_noop("Somebody has replied, so this comment stays as it is.")
+        )
     if now > comment.created_at + timedelta(seconds=options().edit_window_seconds):
         raise EditWindowExpired()
 

@@ -320,6 +320,7 @@ class _Filling:
     def _record(self, kind: EventKind, number: int | None, *, at: int) -> None:
         self.thread.version += 1
         self.thread.votes_changed = False
+        self.thread.has_news = True
         self.changed = at
         self.events.append(
             (self.thread.pk, self.thread.version, kind.value, number, self.moment(at))

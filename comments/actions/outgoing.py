@@ -23,6 +23,7 @@ from comments.actions.delivering import Mailbox, Undelivered, post_json
 from comments.mail import DecisionLetter, compose_decision, token_of
 from comments.models import Comment, LogRow, Outgoing, Thread
 from comments.queries.outgoing import due, has_webhook, link_to, newer_mail, webhook_of
+from comments.queries.sites import language_of
 from comments.rules.moderation import READABLE, told
 from comments.rules.outgoing import (
     WAIT_SECONDS,
@@ -242,6 +243,7 @@ def _letter(outgoing: Outgoing, row: LogRow, *, key: str) -> EmailMessage:
         reason=_told(comment, row),
         source=comment.source,
         link=link_to(comment, site=outgoing.site),
+        language=language_of(outgoing.site),
     )
     return compose_decision(
         letter,

@@ -13,6 +13,7 @@ from comments.errors import FieldError, ValidationFailed
 from comments.models import Participant
 from comments.queries.people import name_is_protected, staff_name_is_like
 from comments.rules.names import clean_name, name_key, name_skeleton
+from comments.words import gettext_noop, ngettext_lazy
 
 _TOKEN = Signer(salt="comments.participant")
 LONGEST_NAME = 80
@@ -78,9 +79,13 @@ def name_for(text: str, *, pointer: str) -> str:
     """
     name = clean_name(text)
     if not name or not name_key(name):
-        raise ValidationFailed([FieldError(pointer, "required", "A name is needed.")])
+        raise ValidationFailed([FieldError(pointer, "required", gettext_noop("A name is needed."))])
     if len(name) > LONGEST_NAME:
-        detail = f"A name has at most {LONGEST_NAME} characters."
+        detail = ngettext_lazy(
+            "A name has at most {number} character.",
+            "A name has at most {number} characters.",
+            LONGEST_NAME,
+        )
         raise ValidationFailed([FieldError(pointer, "too_long", detail)])
     return name
 
@@ -94,7 +99,7 @@ def check_guest_name(name: str, *, site_id: int, participant_id: int | None) -> 
     if name_is_protected(
         site_id=site_id, name=name, participant_id=participant_id
     ) or staff_name_is_like(name):
-        detail = "This name, or one that looks like it, belongs to somebody here."
+        detail = gettext_noop("This name, or one that looks like it, belongs to somebody here.")
         raise ValidationFailed([FieldError("#/author/name", "name_taken", detail)])
 
 

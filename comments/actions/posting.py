@@ -34,6 +34,7 @@ from comments.models import Comment, EventKind, Participant, Thread, ThreadState
 from comments.rules.moderation import EXPLANATIONS, READABLE, Verdict, verdict_on_text
 from comments.rules.rendering import RENDERER_VERSION, clean_source
 from comments.rules.threading import ancestor_path, attachment_depth, numbers_in
+from comments.words import gettext_noop
 
 SAME_TEXT_SECONDS = 600
 """The same text by the same name below the same parent is refused for this long."""
@@ -198,9 +199,13 @@ def _answered(thread: Thread, number: int | None) -> Comment | None:
         return None
     found = Comment.objects.filter(thread=thread, number=number).select_related("author").first()
     if found is None:
-        raise ParentNotFound(f"There is no comment #{number} in this thread.")
+        raise ParentNotFound(
+            gettext_noop("There is no comment #{number} in this thread.", number=number)
+        )
     if not found.visible:
-        raise ParentNotPublished(f"Comment #{number} cannot be read, so it takes no reply.")
+        raise ParentNotPublished(
+            gettext_noop("Comment #{number} cannot be read, so it takes no reply.", number=number)
+        )
     return found
 
 

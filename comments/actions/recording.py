@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import BooleanField, Case, F, PositiveBigIntegerField, Q, Value, When
 
 from comments.actions.announcing import announce_again
 from comments.errors import ThreadUnknown
 from comments.models import Comment, Event, EventKind, RepliesPolicy, Thread
+from comments.queries.streams import NOTIFICATIONS
 from comments.rules.moderation import is_readable
 from comments.rules.threading import (
     Standing,
@@ -44,11 +46,14 @@ def record(thread: Thread, kind: EventKind, *, number: int | None, now: datetime
     thread.version += 1
     thread.changed_at = now
     thread.votes_changed = False
+    thread.has_news = True
     Event.objects.create(thread=thread, version=thread.version, kind=kind, number=number, at=now)
 
 
 def save_thread(thread: Thread) -> None:
-    """Writes back what ``record``, ``give_number`` and the counters changed on the thread."""
+    """Writes back what ``record``, ``give_number`` and the counters changed on the thread, and
+    calls the live streams if a version is among it.
+    """
     thread.save(
         update_fields=[
             "version",
@@ -60,6 +65,12 @@ def save_thread(thread: Thread) -> None:
             "votes_changed",
         ]
     )
+    if thread.has_news and connection.vendor == "postgresql":
+        # Inside the transaction: it is heard when this commits, and not at all if it does not.
+        with connection.cursor() as cursor:
+            said = f"{thread.pk} {thread.version}"
+            cursor.execute("SELECT pg_notify(%s, %s)", [NOTIFICATIONS, said])
+    thread.has_news = False
 
 
 def give_number(thread: Thread, comment: Comment) -> None:

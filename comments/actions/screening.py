@@ -41,6 +41,7 @@ from comments.queries.screening import (
 from comments.rules.moderation import Verdict
 from comments.rules.screening import Facts, Rule, Signal, combine, evaluate_all
 from comments.rules.screening_text import bands, linked_addresses, signature
+from comments.words import gettext_noop, together
 
 SHOWN_FROM = 0.5
 """Scores from which the strongest words are kept of a text that passes."""
@@ -194,10 +195,12 @@ def check_sanctions(participant: Participant | None, *, now: datetime) -> str:
     for found in sanctions_of(participant.pk, now=now):
         if found.kind == Sanction.Kind.HOLD:
             return "hold"
-        until = f" until {found.until:%Y-%m-%d %H:%M} UTC" if found.until else ""
-        why = f" {found.public_reason}" if found.public_reason else ""
+        until = f"{found.until:%Y-%m-%d %H:%M} UTC" if found.until else ""
+        sentence = gettext_noop("You may not write here.")
+        if until:
+            sentence = gettext_noop("You may not write here until {time}.", time=until)
         raise Sanctioned(
-            f"You may not write here{until}.{why}",
+            together(sentence, found.public_reason) if found.public_reason else sentence,
             until=found.until,
             public_reason=found.public_reason,
         )

@@ -15,6 +15,7 @@ from django.db import transaction
 from comments.actions.announcing import seal_publications
 from comments.actions.questioning import plan_question
 from comments.errors import FieldError, NotFound, ValidationFailed
+from comments.language import speaking, translated
 from comments.models import (
     Channel,
     Comment,
@@ -27,6 +28,7 @@ from comments.models import (
     Thread,
 )
 from comments.queries.scopes import scope_named
+from comments.queries.sites import language_of
 from comments.queries.subscribers import (
     last_position,
     schedule_of,
@@ -39,6 +41,7 @@ from comments.rules.subscribing import (
     address_key,
     mail_address,
 )
+from comments.words import gettext_noop
 
 State = Subscription.State
 HOURS = range(24)
@@ -76,12 +79,14 @@ class Times:
             try:
                 zone_named(self.tz)
             except ValueError:
-                detail = "tz is the name of a time zone, such as Europe/Berlin."
+                detail = gettext_noop("tz is the name of a time zone, such as Europe/Berlin.")
                 errors.append(FieldError("#/tz", "invalid_choice", detail))
         if self.send_hour is not None and self.send_hour not in HOURS:
-            errors.append(FieldError("#/send_hour", "invalid", "An hour is 0 to 23."))
+            errors.append(FieldError("#/send_hour", "invalid", gettext_noop("An hour is 0 to 23.")))
         if self.weekday is not None and self.weekday not in range(7):
-            errors.append(FieldError("#/weekday", "invalid", "A day is 0 (Monday) to 6."))
+            errors.append(
+                FieldError("#/weekday", "invalid", gettext_noop("A day is 0 (Monday) to 6."))
+            )
         if errors:
             raise ValidationFailed(errors)
 
@@ -200,8 +205,11 @@ def keep_consent(
     now: datetime,
     wording: str = "",
 ) -> None:
-    """Adds a row to the evidence."""
-    if not wording and subscription is not None:
+    """Adds a row to the evidence, in the words that were shown: those of the site's language."""
+    if wording:
+        with speaking(language_of(subscriber.site)):
+            wording = translated(wording)
+    elif subscription is not None:
         wording = wording_of(subscription, subscriber)
     Consent.objects.create(
         subscriber=subscriber,
@@ -241,7 +249,9 @@ def confirmable(subscriber: Subscriber, *, subscription_id: int, now: datetime) 
     found = subscriber.subscriptions.select_related("thread").filter(pk=subscription_id).first()
     is_late = found is not None and now - found.asked_at > timedelta(days=CONFIRM_DAYS)
     if found is None or found.state == State.ENDED or (found.state == State.PENDING and is_late):
-        raise NotFound("This link does not work any more. Subscribe again to get a new one.")
+        raise NotFound(
+            gettext_noop("This link does not work any more. Subscribe again to get a new one.")
+        )
     return found
 
 
@@ -328,7 +338,9 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
                 subscriber=subscriber, thread_id=thread_id, root_number=root_number
             )
             if is_new:
-                left = f"No more mail about the conversation below #{root_number}."
+                left = gettext_noop(
+                    "No more mail about the conversation below #{number}.", number=root_number
+                )
                 keep_consent(
                     None, subscriber, Consent.What.ENDED, asker=asker, now=now, wording=left
                 )
@@ -355,7 +367,9 @@ def rejoin_conversation(
     subscriber = _locked(token, site_id=site_id)
     count, _ = subscriber.mutes.filter(thread_id=thread_id, root_number=root_number).delete()
     if count:
-        back = f"Mail again about the conversation below #{root_number}."
+        back = gettext_noop(
+            "Mail again about the conversation below #{number}.", number=root_number
+        )
         keep_consent(None, subscriber, Consent.What.CHANGED, asker=asker, now=now, wording=back)
 
 
@@ -392,7 +406,7 @@ def change_settings(
         if change.subscription_id is not None:
             chosen = active.filter(pk=change.subscription_id)
             if not chosen.exists():
-                raise NotFound("There is no such subscription.")
+                raise NotFound(gettext_noop("There is no such subscription."))
         if change.frequency is not None:
             for one in chosen.exclude(frequency=change.frequency):
                 if (one.frequency in DIGEST) != (change.frequency in DIGEST):

@@ -12,6 +12,7 @@ from comments.actions.recording import lock_thread, record, save_thread
 from comments.errors import NotFound, VoteOnOwn
 from comments.models import Comment, EventKind, Thread, Vote
 from comments.rules.voting import SHOW_VOTES_EVERY_SECONDS, wilson_lower_bound
+from comments.words import gettext_noop
 
 
 @transaction.atomic(durable=True)
@@ -28,7 +29,7 @@ def cast_vote(*, comment_id: int, participant_id: int, value: int | None, now: d
     """
     thread, comment = locked_comment(comment_id)
     if not comment.visible:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     check_open(thread)
     if comment.author_id == participant_id:
         raise VoteOnOwn()

@@ -13,7 +13,7 @@ admin.site.index_title = "Comments, people and posts"
 
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(admin.ModelAdmin):
-    """Origins that may call the API, the host site's key, the name of the digest."""
+    """Its language, origins that may call the API, the host site's key, the name of the digest."""
 
-    list_display = ["site", "digest_name", "jwt_algorithm"]
+    list_display = ["site", "language", "digest_name", "jwt_algorithm"]
     list_select_related = ["site"]

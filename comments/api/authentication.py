@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -25,6 +26,7 @@ from comments.errors import AuthRequired, Forbidden
 from comments.models import Participant
 from comments.queries.permissions import is_moderator
 from comments.queries.sites import profile_of
+from comments.views.viewers import COOKIE
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -101,11 +103,11 @@ NOBODY = Caller()
 
 
 def caller_of(request: HttpRequest, *, site: Site, now: datetime) -> Caller:
-    """Returns who calls, by the ``Authorization`` header, else by the session's cookie.
+    """Returns who calls, by the ``Authorization`` header, else by the cookies of our own pages.
 
     Raises:
         AuthRequired: a token came with the request and is not valid.
-        Forbidden: a session came with a change, and without a CSRF token.
+        Forbidden: a cookie came with a change, and without a CSRF token.
     """
     scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
     token = token.strip()
@@ -118,7 +120,13 @@ def caller_of(request: HttpRequest, *, site: Site, now: datetime) -> Caller:
         return _bearer(token, request, site=site, now=now)
     if scheme:
         raise AuthRequired("Use the scheme Bearer or Comment.")
-    return _session(request)
+    return _session(request) or _guest(request, site=site)
+
+
+def is_from_own_page(request: HttpRequest) -> bool:
+    """Returns whether a script of one of our own pages sent this: it has the page's CSRF token."""
+    has_token = "X-CSRFToken" in request.headers and "Authorization" not in request.headers
+    return has_token and _csrf_problem(request) is None
 
 
 def _bearer(token: str, request: HttpRequest, *, site: Site, now: datetime) -> Caller:
@@ -131,26 +139,41 @@ def _bearer(token: str, request: HttpRequest, *, site: Site, now: datetime) -> C
     return Caller(participant=participant)
 
 
-def _session(request: HttpRequest) -> Caller:
+def _guest(request: HttpRequest, *, site: Site) -> Caller:
+    """Returns the guest whom our own pages know by a cookie; a void one is nobody's."""
+    token = request.COOKIES.get(COOKIE, "")
+    participant = participant_of_token(token, site_id=site.pk) if token else None
+    if participant is None:
+        return NOBODY
+    if request.method not in SAFE:
+        _check_csrf(request)
+    return Caller(participant=participant)
+
+
+def _session(request: HttpRequest) -> Caller | None:
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     if not key or not key.isalnum():  # Django's are; NUL would reach the database as an error
-        return NOBODY
+        return None
     store = import_module(settings.SESSION_ENGINE).SessionStore
     request.session = store(key)
     user = get_user(request)
     if not user.is_authenticated or not isinstance(user, AbstractBaseUser):
-        return NOBODY
+        return None
     if request.method not in SAFE:
         _check_csrf(request)
     return Caller(user=user, scopes=frozenset(SCOPES))
 
 
 def _check_csrf(request: HttpRequest) -> None:
+    if problem := _csrf_problem(request):
+        raise Forbidden(f"CSRF check failed: {problem}")
+
+
+def _csrf_problem(request: HttpRequest) -> str | None:
     def answer(_: HttpRequest) -> HttpResponse:
         return HttpResponse()
 
     check = CSRFCheck(answer)
     check.process_request(request)
-    reason = check.process_view(request, answer, (), {})
-    if reason:
-        raise Forbidden(f"CSRF check failed: {reason}")
+    reason: Any = check.process_view(request, answer, (), {})
+    return str(reason) if reason else None

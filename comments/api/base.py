@@ -19,16 +19,20 @@ from rest_framework.views import APIView
 from comments.actions.limiting import address_of, spend
 from comments.actions.voting import show_votes, votes_may_show
 from comments.api.authentication import NOBODY, Caller, caller_of
-from comments.api.rendering import dumps
+from comments.api.rendering import HTML, JSON, dumps
+from comments.conf import options
 from comments.errors import FieldError, LengthRequired, ThreadUnknown, ValidationFailed
+from comments.language import speaking
 from comments.queries.pages import page_store
-from comments.queries.sites import site_of
+from comments.queries.sites import language_of, site_of
 from comments.queries.threads import ThreadHead, thread_by_key
+from comments.views.language import fragment_language
 
 RELEASE = "1"
 """Part of every ETag of a thread: raise it when the same version is answered in another form."""
 LONGEST_KEY = 200
 MOST_DIGITS = 18
+HTML_ANSWER = f"{HTML}; charset=utf-8"
 PUBLIC = "public, max-age=0, s-maxage=5, stale-while-revalidate=60"
 
 
@@ -85,8 +89,34 @@ class ApiView(APIView):
             spend(f"{name}_PARTICIPANT", who=caller.label)
 
 
+def answer_html(
+    request: Request, *, head: ThreadHead, site: Site, shape: str, make: Callable[[], str]
+) -> HttpResponse:
+    """Returns a public read of a thread as HTML, in the language of the site or of ``?lang=``.
+
+    Args:
+        shape: a text that differs wherever two answers of one version and language could.
+        make: returns the HTML; called, in that language, only if nobody has it.
+    """
+    language = fragment_language(request._request, site_language=language_of(site))
+
+    def made() -> tuple[bytes, str]:
+        with speaking(language):
+            return make().encode(), ""
+
+    shape = f"html|{language}|{shape}"
+    answer = answer_read(request, head=head, shape=shape, make=made, content_type=HTML_ANSWER)
+    answer.headers["Content-Language"] = language
+    return answer
+
+
 def answer_read(
-    request: Request, *, head: ThreadHead, shape: str, make: Callable[[], tuple[bytes, str]]
+    request: Request,
+    *,
+    head: ThreadHead,
+    shape: str,
+    make: Callable[[], tuple[bytes, str]],
+    content_type: str = JSON,
 ) -> HttpResponse:
     """Returns a public read of a thread: 304 if the client has this version, else the stored page.
 
@@ -94,7 +124,9 @@ def answer_read(
         shape: a text that differs wherever two answers of one version could.
         make: returns body and ``Link`` header (or ``""``); called only if nobody has it.
     """
-    mark = blake2s(f"{RELEASE}|{head.id}|{shape}".encode(), digest_size=9).hexdigest()
+    # A thread says where its stream is, which an operator may change at any time.
+    made_of = f"{RELEASE}|{options().stream_url}|{head.id}|{shape}"
+    mark = blake2s(made_of.encode(), digest_size=9).hexdigest()
     etag = f'W/"{head.version}-{mark}"'
     headers = {
         "ETag": etag,
@@ -113,7 +145,7 @@ def answer_read(
     link, _, body = entry.partition(b"\n")
     if link:
         headers["Link"] = link.decode()
-    return HttpResponse(body, content_type="application/json", headers=headers)
+    return HttpResponse(body, content_type=content_type, headers=headers)
 
 
 def answer_made(request: Request, body: Mapping[str, Any]) -> HttpResponse:

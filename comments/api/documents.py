@@ -15,6 +15,7 @@ from comments.api.inputs import (
     SubscriptionInput,
     VoteInput,
 )
+from comments.api.rendering import HTML
 from comments.api.schemas import ref
 
 PROBLEM_TYPE = "application/problem+json"
@@ -85,6 +86,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body give the first answer again for 24 hours.",
 )
+LANG = query("lang", "Language of HTML: `en`, `he`, `de`, `ru`. Default: the site's.")
 LIST_SHAPE = [
     query("sort", "Order of the roots.", enum=["oldest", "newest", "best"]),
     whole("limit", "Comments, or roots of a tree. Default 50.", least=1, most=100),
@@ -115,6 +117,18 @@ def read(name: str, summary: str, answer: str, *parameters: Any, **more: Any) ->
     }
 
 
+def read_html(name: str, summary: str, answer: str, *parameters: Any) -> dict[str, Any]:
+    """Returns the description of a public read that has HTML, too."""
+    described = read(name, summary, answer, *parameters, LANG)
+    described["responses"] |= {
+        (200, HTML): OpenApiResponse(
+            response=OpenApiTypes.STR,
+            description="With `Accept: text/html`: the same as the page of the thread shows it.",
+        )
+    }
+    return described
+
+
 THREAD_LOOKUP = read(
     "find_thread",
     "Which thread belongs to a page",
@@ -123,7 +137,7 @@ THREAD_LOOKUP = read(
     query("key", "Key of the thread."),
 )
 THREAD_DETAIL = read("get_thread", "One thread", "Thread", KEY)
-LIST_COMMENTS = read(
+LIST_COMMENTS = read_html(
     "list_comments",
     "A page of a thread",
     "CommentList",
@@ -133,8 +147,8 @@ LIST_COMMENTS = read(
     *TREE_SHAPE,
     whole("since_number", "Only what came after this number.", least=0, most=2**53),
 )
-COMMENT_DETAIL = read("get_comment", "One comment", "Comment", KEY, NUMBER)
-COMMENT_CONTEXT = read(
+COMMENT_DETAIL = read_html("get_comment", "One comment", "Comment", KEY, NUMBER)
+COMMENT_CONTEXT = read_html(
     "get_context",
     "A comment with its ancestors and first replies",
     "CommentContext",
@@ -142,7 +156,7 @@ COMMENT_CONTEXT = read(
     NUMBER,
     *TREE_SHAPE,
 )
-COMMENT_REPLIES = read(
+COMMENT_REPLIES = read_html(
     "list_replies", "More of one branch", "CommentList", KEY, NUMBER, *LIST_SHAPE[1:], *TREE_SHAPE
 )
 THREAD_CHANGES = read(
@@ -152,6 +166,38 @@ THREAD_CHANGES = read(
     KEY,
     whole("since", "The version you have. Default 0.", least=0, most=2**53),
 )
+THREAD_STREAM: dict[str, Any] = {
+    "operation_id": "stream_changes",
+    "summary": "Changes as they happen",
+    "description": "Server-sent events, at the address in the thread's `links.stream`. `hello` "
+    "tells the version at the beginning, `change` one version as in `changes/`, and `reset` that "
+    "too much was missed: fetch the thread anew. The `id` of each event is the version you have "
+    "then; who sends it back is told every version after it, once and in order.",
+    "tags": ["Threads"],
+    "auth": [],
+    "parameters": [
+        KEY,
+        whole("since", "The version you have. Without it, from now on.", least=0, most=2**53),
+        OpenApiParameter(
+            "Last-Event-ID",
+            OpenApiTypes.STR,
+            OpenApiParameter.HEADER,
+            description="The same, as browsers send it by themselves; it goes before `since`.",
+        ),
+    ],
+    "responses": {
+        (200, "text/event-stream"): OpenApiResponse(
+            response=OpenApiTypes.STR, description="The stream, until one of both ends it."
+        ),
+        307: OpenApiResponse(description="Streams are served elsewhere: see `Location`."),
+        400: MALFORMED,
+        403: problem("`forbidden`: pages of this origin may not read here."),
+        404: NO_THREAD,
+        422: INVALID,
+        429: problem("`rate_limited`: your address has as many streams as it may."),
+        503: problem("`unavailable`: as many streams are open as may be; wait `Retry-After`."),
+    },
+}
 THREAD_PARTICIPANTS = read(
     "list_participants", "Names for the autocomplete", "Participants", KEY, query("q", "Beginning.")
 )

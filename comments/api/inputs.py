@@ -117,6 +117,17 @@ class AuthorInput(StrictSerializer):
         return value
 
 
+class FormInput(StrictSerializer):
+    """What a form knows of its own filling in; both tell people from programs."""
+
+    opened = StrictCharField(
+        default="", allow_blank=True, help_text="As the form of our own page has it."
+    )
+    subject = StrictCharField(
+        default="", allow_blank=True, help_text="Of a field that nobody sees: empty."
+    )
+
+
 class CommentInput(StrictSerializer):
     """A new comment."""
 
@@ -132,6 +143,12 @@ class CommentInput(StrictSerializer):
     )
     author = AuthorInput(
         required=False, help_text="Needed from a guest without a token, ignored from users."
+    )
+    form = FormInput(default=lambda: {"opened": "", "subject": ""})
+    tell = serializers.ChoiceField(
+        choices=["", "instant", "digest"],
+        default="",
+        help_text="How the writer is mailed of replies and mentions, once he has confirmed.",
     )
 
 

@@ -33,6 +33,7 @@ from comments.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from comments.language import translated
 from comments.queries.sites import absolute
 
 MEDIA_TYPE = "application/problem+json"
@@ -96,15 +97,15 @@ def document(refusal: Refusal, *, instance: str) -> dict[str, Any]:
     """Returns the members of the problem document for a refusal."""
     body: dict[str, Any] = {
         "type": absolute(f"/problems/{refusal.code}/"),
-        "title": refusal.title,
+        "title": translated(refusal.title),
         "status": refusal.status,
-        "detail": refusal.detail,
+        "detail": translated(refusal.detail),
         "instance": instance,
         "code": refusal.code,
     }
     if isinstance(refusal, ValidationFailed):
         body["errors"] = [
-            {"pointer": error.pointer, "code": error.code, "detail": error.detail}
+            {"pointer": error.pointer, "code": error.code, "detail": translated(error.detail)}
             for error in refusal.errors
         ]
     body.update(refusal.extra)

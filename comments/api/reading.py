@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.http import HttpResponse
+from django.contrib.sites.models import Site
+from django.http import HttpResponse, QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -13,27 +15,28 @@ from comments.api import documents as docs
 from comments.api.base import (
     LONGEST_KEY,
     ApiView,
+    answer_html,
     answer_made,
     answer_read,
     choice,
     text_parameter,
     whole_number,
 )
-from comments.api.rendering import dumps
+from comments.api.rendering import dumps, wants_html
 from comments.api.shapes import (
     SORTS,
     comment_json,
-    comment_path,
     page_json,
     thread_json,
-    thread_path,
 )
 from comments.errors import FieldError, ValidationFailed
 from comments.queries.comments import comment_by_number
 from comments.queries.events import changes_since
 from comments.queries.listing import Shape, context_of, list_comments, list_replies
 from comments.queries.people import matching_participants
+from comments.queries.sites import comment_path, thread_path
 from comments.queries.threads import ThreadHead, thread_by_url, thread_counts
+from comments.views.fragments import comment_html, replies_html, section_html
 
 MOST_KEYS = 100
 DEEPEST_TREE = 10
@@ -94,8 +97,10 @@ def _kept_query(request: Request) -> dict[str, str]:
     return {name: request.query_params[name] for name in names if name in request.query_params}
 
 
-def answer_list(request: Request, *, head: ThreadHead) -> HttpResponse:
+def answer_list(request: Request, *, head: ThreadHead, site: Site, now: datetime) -> HttpResponse:
     """Returns a page of a thread."""
+    if wants_html(request):
+        return _section(request, head=head, site=site, now=now, names=("sort", "cursor"))
     shape = shape_of(request)
     cursor = request.query_params.get("cursor") or None
     query = _kept_query(request)
@@ -116,6 +121,34 @@ def answer_list(request: Request, *, head: ThreadHead) -> HttpResponse:
     return answer_read(request, head=head, shape=stored_as, make=make)
 
 
+def _section(
+    request: Request,
+    *,
+    head: ThreadHead,
+    site: Site,
+    now: datetime,
+    names: Sequence[str],
+    number: int | None = None,
+) -> HttpResponse:
+    """Returns a page of a thread as HTML.
+
+    Args:
+        names: parameters that say what of it.
+        number: of the comment whose surroundings are asked for.
+    """
+    query = QueryDict(mutable=True)
+    query.update({name: request.query_params[name] for name in names if name in request.GET})
+    if number is not None:
+        query["comment"] = str(number)
+    return answer_html(
+        request,
+        head=head,
+        site=site,
+        shape=f"section|{query.urlencode()}",
+        make=lambda: section_html(head=head, query=query, now=now),
+    )
+
+
 class CommentDetail(ApiView):
     """One comment by its number."""
 
@@ -123,6 +156,14 @@ class CommentDetail(ApiView):
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with the comment, or the tombstone that stands for it."""
         head = self.thread(key)
+        if wants_html(request):
+            return answer_html(
+                request,
+                head=head,
+                site=self.site,
+                shape=f"comment|{number}",
+                make=lambda: comment_html(head=head, number=number, now=self.now),
+            )
         return _stored(
             request,
             head,
@@ -144,6 +185,10 @@ class CommentContext(ApiView):
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with the comment, its ancestors and its first replies."""
         head = self.thread(key)
+        if wants_html(request):
+            return _section(
+                request, head=head, site=self.site, now=self.now, names=(), number=number
+            )
         shape = shape_of(request, tree=True)
 
         def make() -> dict[str, Any]:
@@ -164,8 +209,16 @@ class CommentReplies(ApiView):
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with direct replies from a cursor on, each with what stands below it."""
         head = self.thread(key)
-        shape = shape_of(request, tree=True)
         cursor = request.query_params.get("cursor") or None
+        if wants_html(request):
+            return answer_html(
+                request,
+                head=head,
+                site=self.site,
+                shape=f"replies|{number}|{cursor or ''}",
+                make=lambda: replies_html(head=head, number=number, cursor=cursor, now=self.now),
+            )
+        shape = shape_of(request, tree=True)
         query = _kept_query(request)
 
         def make() -> tuple[bytes, str]:

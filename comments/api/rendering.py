@@ -11,6 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 JSON = "application/json"
+HTML = "text/html"
 
 
 def dumps(value: Any) -> bytes:
@@ -37,8 +38,14 @@ class OrjsonRenderer(BaseRenderer):
         return b"" if data is None else dumps(data)
 
 
+def wants_html(request: Request) -> bool:
+    """Returns whether HTML is asked for by name: ``*/*``, which programs send, is answered JSON."""
+    wanted = request.headers.get("Accept", "").split(",")
+    return any(one.partition(";")[0].strip().lower() == HTML for one in wanted)
+
+
 class JsonOnly(DefaultContentNegotiation):
-    """Answers JSON to every ``Accept``: a browser that asks for HTML gets JSON too."""
+    """Lets DRF write JSON whatever is accepted: the views that have HTML answer it themselves."""
 
     def select_renderer(
         self,

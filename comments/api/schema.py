@@ -17,6 +17,7 @@ from drf_spectacular.openapi import AutoSchema
 from comments.api.documents import PROBLEM_TYPE
 from comments.api.rendering import dumps
 from comments.api.schemas import COMPONENTS
+from comments.views.viewers import COOKIE
 
 CACHED = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
 """They change with a release alone, and then at once for who asks again."""
@@ -38,6 +39,12 @@ SECURITY = {
         "in": "cookie",
         "name": "sessionid",
         "description": "Django's session; changes need a CSRF token.",
+    },
+    "GuestCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "A guest on a page of the blog itself; changes need a CSRF token.",
     },
 }
 

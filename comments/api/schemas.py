@@ -107,6 +107,7 @@ COMMENT = obj(
         "version": {**WHOLE, "description": "Of this comment, for If-Match."},
         "links": obj({"self": ADDRESS, "page": ADDRESS, "context": ADDRESS}, optional=("context",)),
         "source": {"type": "string", "description": "For those who may edit."},
+        "format": {"enum": ["plain", "markdown"], "description": "Of the source."},
         "children": array(ref("Comment")),
         "held": ref("Held"),
         "token": {
@@ -114,8 +115,16 @@ COMMENT = obj(
             "description": "For `Authorization: Comment <token>`; shown to its writer only.",
         },
         "editable_until": or_null(TIME),
+        "deletable": {"type": "boolean", "description": "Whether the caller may delete it now."},
+        "told": {
+            **one_of("told", "telling", "limited", "untold"),
+            "description": "What became of `tell`: a mail asks first, unless the host vouches.",
+        },
     },
-    optional=("source", "children", "held", "token", "editable_until"),
+    optional=(
+        *("source", "format", "children", "held", "token"),
+        *("editable_until", "deletable", "told"),
+    ),
 )
 
 HELD = obj({"reason": one_of("premoderation", "rendering_failed"), "explanation": TEXT})
@@ -293,6 +302,7 @@ COMPONENTS: Json = {
     "Viewer": obj(
         {
             "viewer": or_null(obj({"name": TEXT, "signed_in": {"type": "boolean"}})),
+            "now": {**TIME, "description": "By the server's clock."},
             "may": obj(all_of({"type": "boolean"}, "post", "vote", "moderate")),
             "votes": {"type": "object", "additionalProperties": {"enum": [1, -1]}},
             "comments": array(ref("Comment")),

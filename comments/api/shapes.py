@@ -6,25 +6,16 @@ from typing import Any
 from urllib.parse import quote
 
 from comments.conf import options
+from comments.language import translated
 from comments.models import Comment
 from comments.queries.comments import Item
 from comments.queries.listing import Page, replies_cursor
-from comments.queries.sites import absolute
+from comments.queries.sites import API, absolute, comment_path, thread_path
+from comments.queries.streams import stream_address
 from comments.queries.threads import ThreadHead
 from comments.rules.moderation import told
 
-BASE = "/api/v1"
 SORTS = ("oldest", "newest", "best")
-
-
-def thread_path(key: str) -> str:
-    """Returns the API's address of a thread, without origin."""
-    return f"{BASE}/threads/{quote(key)}/"
-
-
-def comment_path(key: str, number: int) -> str:
-    """Returns the API's address of a published comment, without origin."""
-    return f"{thread_path(key)}comments/{number}/"
 
 
 def thread_json(head: ThreadHead) -> dict[str, Any]:
@@ -51,7 +42,7 @@ def thread_json(head: ThreadHead) -> dict[str, Any]:
             "comments": f"{path}comments/",
             "changes": f"{path}changes/",
             "participants": f"{path}participants/",
-            "stream": None,
+            "stream": stream_address(head.key) or None,
             "feed": absolute(f"/threads/{quote(head.key)}/feed.atom"),
             "page": head.page,
         },
@@ -128,7 +119,7 @@ def _next_replies(item: Item) -> str | None:
 
 def _links(item: Item) -> dict[str, str]:
     if item.number is None:
-        return {"self": absolute(f"{BASE}/comments/{item.id}/"), "page": item.page}
+        return {"self": absolute(f"{API}/comments/{item.id}/"), "page": item.page}
     path = absolute(comment_path(item.thread_key, item.number))
     return {
         "self": path,
@@ -175,4 +166,5 @@ def _address(path: str, query: dict[str, str]) -> str:
 def held_json(comment: Comment) -> dict[str, str]:
     """Returns why a comment cannot be read, and the sentence its author is told."""
     sentence = told(reason=comment.held_reason, sentence=comment.held_told)
-    return {"reason": comment.held_reason or comment.status, "explanation": sentence}
+    reason = comment.held_reason or comment.status
+    return {"reason": reason, "explanation": translated(sentence)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from comments.api import flags, moderation, reading, rules, subscriptions, viewer, writing
+from comments.api import flags, moderation, reading, rules, streams, subscriptions, viewer, writing
 from comments.api.schema import Docs, Schema
 
 
@@ -35,6 +35,7 @@ urlpatterns = [
     path(f"{COMMENT}context/", reading.CommentContext.as_view(), name="comment-context"),
     path(f"{COMMENT}replies/", reading.CommentReplies.as_view(), name="comment-replies"),
     path(f"{THREAD}changes/", reading.ThreadChanges.as_view(), name="thread-changes"),
+    path(f"{THREAD}stream/", streams.ThreadStream.as_view(), name="thread-stream"),
     path(
         f"{THREAD}participants/", reading.ThreadParticipants.as_view(), name="thread-participants"
     ),

@@ -11,9 +11,12 @@ from rest_framework.response import Response
 from comments.actions.people import token_of
 from comments.api import documents as docs
 from comments.api.base import ApiView, private, text_parameter
-from comments.api.shapes import comment_json
+from comments.api.shapes import comment_json, held_json
 from comments.errors import AuthRequired, FieldError, ValidationFailed
+from comments.models import Comment, Status
 from comments.queries.viewer import editable_until, own_comments, own_votes
+
+WAITING = {Status.HELD.value, Status.REJECTED.value, Status.SPAM.value}
 
 
 class Viewer(ApiView):
@@ -29,6 +32,7 @@ class Viewer(ApiView):
         caller = self.caller
         body: dict[str, Any] = {
             "viewer": None,
+            "now": self.now,
             "may": {
                 "post": head.state == "open",
                 "vote": head.state == "open" and caller.is_known,
@@ -44,10 +48,18 @@ class Viewer(ApiView):
         body["viewer"] = {"name": participant.name, "signed_in": caller.user is not None}
         votes = own_votes(thread_id=head.id, participant_id=participant.pk)
         body["votes"] = {str(number): value for number, value in votes.items()}
-        for item in own_comments(head=head, participant_id=participant.pk):
+        own_items = own_comments(head=head, participant_id=participant.pk)
+        waiting = Comment.objects.in_bulk([one.id for one in own_items if one.state in WAITING])
+        has_account = caller.user is not None or bool(participant.subject)
+        for item in own_items:
             until = editable_until(item)
             own = comment_json(item)
-            own["editable_until"] = until if until is not None and until > self.now else None
+            in_time = until is not None and until > self.now
+            own["editable_until"] = until if in_time else None
+            may_change = head.state == "open" or caller.is_moderator
+            own["deletable"] = may_change and (in_time or has_account)
+            if item.id in waiting:
+                own["held"] = held_json(waiting[item.id])
             body["comments"].append(own)
         return private(body)
 

@@ -21,6 +21,7 @@ from comments.actions.people import GuestName, Writer, token_of
 from comments.actions.posting import Submitted, submit_comment
 from comments.actions.voting import cast_vote
 from comments.api import documents as docs
+from comments.api.authentication import is_from_own_page
 from comments.api.base import MOST_DIGITS, ApiView, private
 from comments.api.inputs import CommentInput, EditInput, PreviewInput, VoteInput, checked
 from comments.api.reading import answer_list
@@ -40,6 +41,9 @@ from comments.queries.comments import item_of
 from comments.queries.people import latest_numbers
 from comments.rules.moderation import READABLE
 from comments.rules.rendering import clean_source
+from comments.views.forms import LONGEST_BAIT, seconds_since_opened
+from comments.views.subscribing import tell_of_answers
+from comments.views.viewers import remember_guest
 
 LONGEST_KEY = 255
 
@@ -50,7 +54,7 @@ class ThreadComments(ApiView):
     @extend_schema(**docs.LIST_COMMENTS)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Answers with a page of the thread."""
-        return answer_list(request, head=self.thread(key))
+        return answer_list(request, head=self.thread(key), site=self.site, now=self.now)
 
     @extend_schema(**docs.POST_COMMENT)
     def post(self, request: Request, key: str) -> Response:
@@ -65,13 +69,17 @@ class ThreadComments(ApiView):
         head = self.thread(key)
         origin = address_of(request._request)
         # Guests without a token are told apart by where they come from, or one of them would be
-        # given the answer, and the token, of another who chose the same key and body.
-        label = caller.label if caller.is_known else f"guest:{origin}"
+        # given the answer, and the token, of another who chose the same key and body. So are those
+        # with a cookie: it may have come with an answer that was lost, and the same is sent again.
+        has_token = "Authorization" in request.headers
+        label = caller.label if caller.user is not None or has_token else f"guest:{origin}"
         keyed = _keyed(request, site_id=self.site.pk, caller=label)
         writer = replace(
             _writer(caller.as_writer(), values.get("author")),
             origin=origin,
             address=whole_address_of(request._request),
+            honeypot=values["form"]["subject"][:LONGEST_BAIT],
+            seconds_to_write=seconds_since_opened(values["form"]["opened"], now=self.now),
         )
         try:
             submitted = submit_comment(
@@ -84,10 +92,29 @@ class ThreadComments(ApiView):
                 request=keyed,
             )
         except AnswerKnown as known:
-            return _first_answer(known)
+            answer, participant = _first_answer(known)
+            return self._told(answer, participant, "")
         body = _submitted_json(submitted)
         keep_answer(keyed, body=orjson.loads(dumps(body)))
-        return _answer(submitted.comment, body, _status_of(submitted.comment))
+        answer = _answer(submitted.comment, body, _status_of(submitted.comment))
+        return self._told(answer, submitted.participant, values.get("tell", ""))
+
+    def _told(self, answer: Response, participant: Participant, how: str) -> Response:
+        """Notes that the writer wants to hear of answers, and lets our own page know him again."""
+        request = self.request._request
+        if how:
+            address = self.caller_address(participant)
+            told = tell_of_answers(
+                participant, address=address, how=how, request=request, now=self.now
+            )
+            answer.data = {**answer.data, "told": told}
+        if participant.user_id is None and is_from_own_page(request):
+            remember_guest(answer, participant)
+        return answer
+
+    def caller_address(self, participant: Participant) -> str:
+        """Returns where the writer can be mailed; ``""`` where nobody knows."""
+        return participant.email or str(getattr(self.caller.user, "email", ""))
 
 
 def _writer(writer: Writer, author: dict[str, str] | None) -> Writer:
@@ -121,13 +148,15 @@ def _keyed(request: Request, *, site_id: int, caller: str) -> KeyedRequest | Non
     if len(key) > LONGEST_KEY or not key.isprintable():
         detail = f"The key has at most {LONGEST_KEY} printable characters."
         raise ValidationFailed([FieldError("#/Idempotency-Key", "invalid", detail)])
-    body = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
+    # Not what a form knows of its filling in: shown anew, it sends the same comment.
+    said = {name: value for name, value in dict(request.data).items() if name != "form"}
+    body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     digest = sha256(b"\n".join([caller.encode(), request.path.encode(), body])).hexdigest()
     return KeyedRequest(site_id=site_id, key=key, fingerprint=digest)
 
 
-def _first_answer(known: AnswerKnown) -> Response:
-    """Returns what the same request was answered before."""
+def _first_answer(known: AnswerKnown) -> tuple[Response, Participant]:
+    """Returns what the same request was answered before, and to whom."""
     comment = (
         Comment.objects.select_related("thread").filter(pk=known.answer.comment_id or 0).first()
     )
@@ -137,7 +166,7 @@ def _first_answer(known: AnswerKnown) -> Response:
     body = known.answer.body
     if body is None:  # the process died between storing the comment and keeping its answer
         body = _comment_json(comment)
-    return _answer(comment, {**body, **_token(participant)}, known.answer.status)
+    return _answer(comment, {**body, **_token(participant)}, known.answer.status), participant
 
 
 def _token(participant: Participant) -> dict[str, str]:
@@ -156,6 +185,7 @@ def _submitted_json(submitted: Submitted) -> dict[str, Any]:
 
 def _comment_json(comment: Comment) -> dict[str, Any]:
     body = comment_json(item_of(comment, own=True), source=comment.source)
+    body["format"] = comment.format
     if comment.status not in READABLE:
         body["held"] = held_json(comment)
     return body
@@ -189,9 +219,7 @@ class CommentById(ApiView):
         if not comment.reachable and (gone or not may_edit):
             raise NotFound("There is no such comment.")
         own = may_edit and not gone
-        body = comment_json(item_of(comment, own=own), source=comment.source if own else None)
-        if own and comment.status not in READABLE:
-            body["held"] = held_json(comment)
+        body = _comment_json(comment) if own else comment_json(item_of(comment, own=False))
         return private(body, headers={"ETag": comment.edit_tag})
 
     @extend_schema(**docs.EDIT_COMMENT)

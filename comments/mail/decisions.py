@@ -7,16 +7,18 @@ from datetime import datetime
 
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.utils.translation import gettext, gettext_noop
 
+from comments.language import speaking, translated
 from comments.mail.headers import LONGEST_SUBJECT, clean, headers, one_line, subject_line
 from comments.rules.outgoing import Seen
 
 LONGEST_QUOTE = 200
 
 SUBJECTS = {
-    "published": "Your comment can be read: {title}",
-    "held": "Your comment waits for a moderator: {title}",
-    "refused": "Your comment is not shown: {title}",
+    "published": gettext_noop("Your comment can be read: {title}"),
+    "held": gettext_noop("Your comment waits for a moderator: {title}"),
+    "refused": gettext_noop("Your comment is not shown: {title}"),
 }
 
 
@@ -37,6 +39,8 @@ class DecisionLetter:
     """The comment as its author typed it; the beginning is quoted."""
     link: str
     """Leads to the comment if it can be read, else to its page."""
+    language: str = "en"
+    """That the mail is written in."""
 
 
 def compose_decision(letter: DecisionLetter, *, to: str, key: str, at: datetime) -> EmailMessage:
@@ -49,19 +53,23 @@ def compose_decision(letter: DecisionLetter, *, to: str, key: str, at: datetime)
     Raises:
         BadHeaderError: an address cannot stand in a header.
     """
+    with speaking(letter.language):
+        subject, body = _words_of(letter)
+    message = EmailMessage(subject=subject, body=body, to=[to], headers=headers(key=key, at=at))
+    message.message()  # what is wrong with a header shows here, before a server is asked
+    return message
+
+
+def _words_of(letter: DecisionLetter) -> tuple[str, str]:
+    """Returns subject and text, in the language that is spoken now."""
     title = one_line(letter.title, limit=LONGEST_SUBJECT)
+    reason = translated(letter.reason)
     values = {
         **asdict(letter),
         "title": title,
-        "reason": clean(letter.reason).strip(),
+        "reason": clean(reason).strip(),
         "quote": one_line(letter.source, limit=LONGEST_QUOTE),
     }
     body = render_to_string("comments/mail/decision.txt", values)
-    message = EmailMessage(
-        subject=subject_line(SUBJECTS[letter.state].format(title=title)),
-        body=body.strip() + "\n",
-        to=[to],
-        headers=headers(key=key, at=at),
-    )
-    message.message()  # what is wrong with a header shows here, before a server is asked
-    return message
+    subject = subject_line(gettext(SUBJECTS[letter.state]).format(title=title))
+    return subject, body.strip() + "\n"

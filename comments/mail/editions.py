@@ -16,8 +16,10 @@ from css_inline import CSSInliner
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from comments.conf import options
+from comments.language import day_without_year, direction, speaking, translated, with_time
 from comments.mail.headers import clean, from_address, header_line, one_line, phrase
 from comments.mail.links import Links, ascii_origin
 from comments.mail.quoted import (
@@ -31,11 +33,14 @@ from comments.mail.quoted import (
     quoted_printable,
 )
 from comments.mail.wording import (
-    counted,
+    comments_left_out,
     day_of,
     footer_of,
+    new_comments,
+    posts_left_out,
     subject_of,
     summary_of,
+    votes_words,
     wish_of,
 )
 from comments.rules.editions import (
@@ -96,8 +101,9 @@ def compose_edition(content: EditionContent) -> Composed:
     """
     if content.kind != "confirmation" and not content.posts:
         raise ValueError("an edition without anything to tell")
-    subject = subject_of(content)
-    html, text = _Composer(content, subject).parts()
+    with speaking(content.language):
+        subject = subject_of(content)
+        html, text = _Composer(content, subject).parts()
     body_hash = sha256(f"{subject}\n{text}\n{html}".encode("utf-8", "replace")).hexdigest()
     # No line of quoted-printable can hold "=_".
     boundary = f"=_{body_hash[:32]}"
@@ -254,9 +260,11 @@ class _Composer:
         posts = [self._post(one) for one in shown.posts]
         footer = footer_of(content)
         wish = one_line(wish_of(content), limit=1_000) if content.frequency else ""
-        heading = content.digest_name if content.kind == "digest" else content.site_name
+        heading = translated(content.digest_name) if content.kind == "digest" else content.site_name
         return {
             "kind": content.kind,
+            "language": content.language,
+            "direction": direction(),
             "is_new": not content.scope.startswith("already"),
             "subject": self.subject,
             "heading": one_line(heading, limit=TITLE_CHARACTERS),
@@ -276,7 +284,7 @@ class _Composer:
             "confirm_link": self.links.confirm,
             "wish": wish,
             "wish_text": _indented("\n".join(wrapped(wish, width=TEXT_COLUMNS - 4))),
-            "label": one_line(content.label, limit=TITLE_CHARACTERS + 40),
+            "label": one_line(translated(content.label), limit=TITLE_CHARACTERS + 40),
             "postal_address": one_line(content.postal_address, limit=300),
         }
 
@@ -295,13 +303,11 @@ class _Composer:
     def _rest(shown: Shown) -> str:
         if not shown.posts_left_out:
             return ""
-        posts = counted(shown.posts_left_out, "more post")
-        comments = counted(shown.comments_left_out, "comment")
-        return f"and {posts} with {comments}" if shown.comments_left_out else f"and {posts}"
+        return posts_left_out(shown.posts_left_out, comments=shown.comments_left_out)
 
     def _post(self, shown: ShownPost) -> _PostView:
         post = shown.post
-        title = one_line(post.title, limit=TITLE_CHARACTERS) or "(without a title)"
+        title = one_line(post.title, limit=TITLE_CHARACTERS) or gettext("(without a title)")
         excerpt = ""
         if post.page_id is not None:
             excerpt = one_line(post.excerpt, limit=10 * EXCERPT_CHARACTERS)
@@ -309,10 +315,8 @@ class _Composer:
                 excerpt = f"{cut_at_word(excerpt, most_characters=EXCERPT_CHARACTERS)}…"
         rest = ""
         if shown.left_out:
-            number = f"{shown.left_out:,}"
-            rest = (
-                f"and {number} more" if shown.comments else counted(shown.left_out, "new comment")
-            )
+            left_out = comments_left_out if shown.comments else new_comments
+            rest = left_out(shown.left_out)
         lines = wrapped(title, width=TEXT_COLUMNS)
         return _PostView(
             item=f"post:{post.page_id:d}" if post.page_id is not None else "",
@@ -332,21 +336,24 @@ class _Composer:
         facts = []
         if comment.published_at is not None:
             at = comment.published_at
-            facts.append(f"{at.day} {at:%B}, {at:%H:%M} {at:%Z}")
+            facts.append(f"{with_time(day_without_year(at), at)} {at:%Z}")
         if comment.votes > 0:
-            facts.append(f"+{counted(comment.votes, 'vote')}")
+            facts.append(votes_words(comment.votes))
         answered = _name(answers.author) if answers else ""
         words = words_of(answers.html, most_characters=ANSWERED_CHARACTERS) if answers else ""
         said = ""
         if answers:
-            said = f"In reply to #{answers.number:d} {answered}{': ' if words else ''}{words}"
+            said = gettext("In reply to #{number} {name}").format(
+                number=answers.number, name=answered
+            )
+            said = f"{said}: {words}" if words else said
         scope = f"conversation-{post.thread_id:d}-{comment.root_number:d}"
         return _CommentView(
             item=f"comment:{comment.id:d}",
             number=comment.number,
             link=self.links.safe(comment.link),
             author=_name(comment.author),
-            facts=" · ".join(facts),
+            facts=_between(facts),
             html=mark_safe(excerpt.html),
             text=_indented(mail_text(excerpt.html, width=TEXT_COLUMNS - 4)),
             is_cut=excerpt.is_cut,
@@ -366,8 +373,15 @@ def _size(html: str) -> int:
     return len(html.encode("utf-8", "replace")) + html.count("\n") + marks * LONGEST_VALUE
 
 
+def _between(facts: list[str]) -> str:
+    """Returns facts one after another. Right to left, a mark keeps "UTC · +3" from being read as
+    one piece that runs the other way.
+    """
+    return (" · " if direction() == "ltr" else " \u200f· ").join(facts)
+
+
 def _name(written: str) -> str:
-    return without_addresses(one_line(written, limit=80)) or "Unknown"
+    return without_addresses(one_line(written, limit=80)) or gettext("Unknown")
 
 
 def _indented(text: str) -> str:

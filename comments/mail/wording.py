@@ -1,10 +1,16 @@
-"""What our own words in a mail to subscribers are: its subject, and why somebody gets it."""
+"""What our own words in a mail to subscribers are: its subject, and why somebody gets it.
+
+In the language that is spoken where these functions are called.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.translation import gettext, ngettext, npgettext
+
+from comments.language import day_of_week, numeral, translated
 from comments.mail.headers import LONGEST_SUBJECT, one_line, subject_line
 from comments.rules.editions import EditionContent, PostContent
 from comments.rules.subscribing import HOW_OFTEN, wish_wording
@@ -27,42 +33,103 @@ def subject_of(content: EditionContent) -> str:
     """Returns the subject of an edition."""
     if content.kind == "confirmation":
         is_active = content.scope.startswith("already")
-        label = f"{content.label}, {HOW_OFTEN[content.frequency]}"
-        return subject_line(f"{'You get this already' if is_active else 'Please confirm'}: {label}")
+        pattern = (
+            gettext("You get this already: {label}, {when}")
+            if is_active
+            else gettext("Please confirm: {label}, {when}")
+        )
+        when = translated(HOW_OFTEN[content.frequency])
+        return subject_line(pattern.format(label=translated(content.label), when=when))
     first = content.posts[0]
     if content.kind == "instant":
         # The same for each mail about a thread: many programs keep together what has one subject.
+        # "Re:" in every language, since that is what those programs know.
         title = one_line(first.title, limit=LONGEST_SUBJECT)
         return subject_line(title if first.page_id is not None else f"Re: {title}")
-    name = one_line(content.digest_name, limit=LONGEST_NAME)
-    before, after = _around_title(content.posts)
-    room = LONGEST_SUBJECT - len(name) - len(before) - len(after) - 4
+    name = one_line(translated(content.digest_name), limit=LONGEST_NAME)
+    news = _news_of(content.posts)
+    room = LONGEST_SUBJECT - len(f"{name}: {news.format(title='')}")
     title = one_line(first.title, limit=max(room, SHORTEST_TITLE))
-    return subject_line(f"{name}: {before}“{title}”{after}")
+    return subject_line(f"{name}: {news.format(title=title)}")
 
 
-def _around_title(posts: tuple[PostContent, ...]) -> tuple[str, str]:
+def _news_of(posts: tuple[PostContent, ...]) -> str:
+    """Returns what a digest tells of, with ``{title}`` where the first post's title goes.
+
+    Whole sentences for each case: in many languages a number of things looks different after "on".
+    """
     new = sum(1 for post in posts if post.page_id is not None)
-    comments = counted(sum(post.comment_count for post in posts), "new comment")
-    if not new:
-        others = len(posts) - 1
-        return f"{comments} on ", f" and {counted(others, 'more post')}" if others else ""
-    more = f" and {counted(new - 1, 'more post')}" if new > 1 else ""
-    return "", f"{more}, {comments}" if comments[0] != "0" else more
+    comments = sum(post.comment_count for post in posts)
+    more = len(posts) - 1 if not new else new - 1
+    said = {
+        "title": "{title}",
+        "number": numeral(more),
+        "comments": new_comments(comments),
+    }
+    if not new and more:
+        pattern = ngettext(
+            "{comments} on “{title}” and {number} more post",
+            "{comments} on “{title}” and {number} more posts",
+            more,
+        )
+    elif not new:
+        pattern = gettext("{comments} on “{title}”")
+    elif more and comments:
+        pattern = ngettext(
+            "“{title}” and {number} more post, {comments}",
+            "“{title}” and {number} more posts, {comments}",
+            more,
+        )
+    elif more:
+        pattern = ngettext(
+            "“{title}” and {number} more post", "“{title}” and {number} more posts", more
+        )
+    elif comments:
+        pattern = gettext("“{title}”, {comments}")
+    else:
+        pattern = gettext("“{title}”")
+    return pattern.format(**said)
 
 
-def counted(number: int, thing: str) -> str:
-    """Returns a number of things, as ``1 post`` or ``2,000 posts``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def new_comments(number: int) -> str:
+    """Returns a number of new comments, as ``2,000 new comments``."""
+    text = ngettext("{number} new comment", "{number} new comments", number)
+    return text.format(number=numeral(number))
+
+
+def votes_words(number: int) -> str:
+    """Returns how many votes a comment is ahead, as ``+3 votes``."""
+    text = ngettext("+{number} vote", "+{number} votes", number)
+    return text.format(number=numeral(number))
+
+
+def comments_left_out(number: int) -> str:
+    """Returns how many comments of a post are not in a mail, as ``and 37 more``."""
+    text = npgettext("comments", "and {number} more", "and {number} more", number)
+    return text.format(number=numeral(number))
+
+
+def posts_left_out(posts: int, *, comments: int) -> str:
+    """Returns what is not in a mail, as ``and 2 more posts with 37 comments``."""
+    if not comments:
+        text = ngettext("and {number} more post", "and {number} more posts", posts)
+        return text.format(number=numeral(posts))
+    text = ngettext(
+        "and {posts} with {number} comment", "and {posts} with {number} comments", comments
+    )
+    more = ngettext("{number} more post", "{number} more posts", posts)
+    return text.format(posts=more.format(number=numeral(posts)), number=numeral(comments))
 
 
 def summary_of(content: EditionContent) -> str:
     """Returns what there is in an edition, as ``2 new posts and 45 new comments``."""
     new = sum(1 for post in content.posts if post.page_id is not None)
     comments = sum(post.comment_count for post in content.posts)
-    parts = [counted(new, "new post")] if new else []
-    parts += [counted(comments, "new comment")] if comments else []
-    return " and ".join(parts)
+    posts = ngettext("{number} new post", "{number} new posts", new).format(number=numeral(new))
+    if new and comments:
+        both = gettext("{posts} and {comments}")
+        return both.format(posts=posts, comments=new_comments(comments))
+    return posts if new else new_comments(comments) if comments else ""
 
 
 def day_of(period: str) -> str:
@@ -71,29 +138,34 @@ def day_of(period: str) -> str:
         day = date.fromisoformat(period)
     except ValueError:
         return period
-    return f"{day:%A}, {day.day} {day:%B %Y}"
+    words = day_of_week(day)
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def wish_of(content: EditionContent) -> str:
     """Returns the sentence that is agreed to by confirming a subscription."""
-    return wish_wording(
+    wish = wish_wording(
         label=content.label, when=HOW_OFTEN[content.frequency], site=content.site_name
     )
+    return translated(wish)
 
 
 def footer_of(content: EditionContent) -> Footer:
     """Returns why somebody gets an edition, and what the link to leave is called."""
     if content.kind == "confirmation":
-        asked = "somebody, probably you, asked for mail at this address"
-        return Footer(f"You get this because {asked} on {content.site_name}.", "")
-    if content.kind == "digest":
-        return Footer(
-            f"You get this because you are subscribed to what goes into {content.digest_name}: the "
-            "whole site, single posts, or answers to what you wrote. Your settings say which.",
-            "Send me no more digests",
+        why = gettext(
+            "You get this because somebody, probably you, asked for mail at this address on {site}."
         )
+        return Footer(why.format(site=content.site_name), "")
+    if content.kind == "digest":
+        why = gettext(
+            "You get this because you are subscribed to what goes into {digest}: the whole site, "
+            "single posts, or answers to what you wrote. Your settings say which."
+        )
+        leave = gettext("Send me no more digests")
+        return Footer(why.format(digest=translated(content.digest_name)), leave)
+    why = gettext("You get this because you are subscribed on {site} to {label}, at once.")
+    label = translated(content.label)
     return Footer(
-        f"You get this because you are subscribed on {content.site_name} to {content.label}, "
-        f"{HOW_OFTEN['instant']}.",
-        "Send me no more of these",
+        why.format(site=content.site_name, label=label), gettext("Send me no more of these")
     )

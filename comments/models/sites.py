@@ -6,6 +6,8 @@ from django.contrib.sites.models import Site
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
+from comments.language import language_choices
+
 
 def no_origins() -> list[str]:
     """Returns the default of ``allowed_origins``."""
@@ -35,6 +37,12 @@ class SiteSettings(models.Model):
         blank=True, help_text="HS256: a secret of at least 32 characters. EdDSA: the public key."
     )
 
+    language = models.CharField(
+        max_length=12,
+        choices=language_choices,
+        blank=True,
+        help_text="Of pages, feeds and mails; empty: the installation's (LANGUAGE_CODE).",
+    )
     digest_name = models.CharField(
         max_length=120, blank=True, help_text="What the e-mail digest of the site is called."
     )

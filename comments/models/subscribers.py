@@ -9,6 +9,7 @@ from django.db.models import Q
 from comments.models.people import Participant
 from comments.models.threads import Thread
 from comments.rules.subscribing import scope_of
+from comments.words import gettext_noop
 
 
 def no_positions() -> list[int]:
@@ -224,10 +225,10 @@ class Consent(models.Model):
     class What(models.TextChoices):
         """What was said."""
 
-        ASKED = "asked", "asked for mail"
-        CONFIRMED = "confirmed", "confirmed the address and the wish"
-        CHANGED = "changed", "changed what is wanted"
-        ENDED = "ended", "wants no more"
+        ASKED = "asked", gettext_noop("asked for mail")
+        CONFIRMED = "confirmed", gettext_noop("confirmed the address and the wish")
+        CHANGED = "changed", gettext_noop("changed what is wanted")
+        ENDED = "ended", gettext_noop("wants no more")
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="consents")
     subscription = models.ForeignKey(

@@ -51,6 +51,8 @@ class Thread(models.Model):
         related_name="hosted_threads",
         help_text="Whose comments here carry the badge `author`.",
     )
+    has_news: bool = False
+    """Not stored: whether this object's version was raised since it was last saved."""
 
     class Meta:
         constraints = [

@@ -20,6 +20,7 @@ from comments.errors import NotFound
 from comments.models import Comment, Mention, Reference, Status, Thread
 from comments.queries.threads import ThreadHead
 from comments.rules.threading import numbers_in
+from comments.words import gettext_noop
 
 REFERENCES_SHOWN = 50
 """At most this many back-links of one comment are listed; ``more_referrers`` tells of more."""
@@ -329,7 +330,7 @@ def comment_by_number(*, head: ThreadHead, number: int) -> Item:
     """
     row = rows_of(reachable_in(head.id).filter(number=number)).first()
     if row is None:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     item = items_from([row], head=head)[0]
     mark_hole(item)
     return item

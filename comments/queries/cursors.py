@@ -8,6 +8,7 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 
 from comments.errors import CursorInvalid
+from comments.words import gettext_noop
 
 _SALT = "comments.cursor"
 
@@ -34,5 +35,5 @@ def read_cursor(cursor: str, *, binding: str) -> list[Any]:
     except (BadSignature, ValueError, TypeError):
         raise CursorInvalid() from None
     if mark != _mark(binding):
-        raise CursorInvalid("The cursor belongs to another list.")
+        raise CursorInvalid(gettext_noop("The cursor belongs to another list."))
     return position

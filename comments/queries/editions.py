@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.db.models.expressions import RawSQL
 
+from comments.language import chosen_language
 from comments.models import Comment, Publication, Selection, SiteSettings, Subscription, Thread
 from comments.queries.outgoing import link_to, origin_of, page_of
 from comments.queries.sites import name_of_digest
@@ -78,6 +79,7 @@ def edition_content(selection: Selection) -> EditionContent:
         origin=origin_of(site),
         digest_name=digest,
         postal_address=own.postal_address,
+        language=chosen_language(own.language),
         posts=_posts_of(readable, threads, rows, site=site),
         label=label,
         frequency=frequency,

@@ -30,11 +30,17 @@ class Changes:
 
 def changes_since(*, head: ThreadHead, since: int) -> Changes:
     """Returns what a client that has version ``since`` must fetch again: one query."""
-    rows = list(
-        Event.objects.filter(thread_id=head.id, version__gt=since)
-        .order_by("version")
-        .values_list("version", "kind", "number")[: CHANGES_SHOWN + 1]
-    )
-    changes = [Change(*row) for row in rows[:CHANGES_SHOWN]]
-    more = len(rows) > CHANGES_SHOWN
+    found = changes_after(thread_id=head.id, since=since, most=CHANGES_SHOWN + 1)
+    changes = found[:CHANGES_SHOWN]
+    more = len(found) > CHANGES_SHOWN
     return Changes(head.version, changes, changes[-1].version if more else None)
+
+
+def changes_after(*, thread_id: int, since: int, most: int) -> list[Change]:
+    """Returns at most so many versions of a thread after ``since``, in order: one query."""
+    rows = (
+        Event.objects.filter(thread_id=thread_id, version__gt=since)
+        .order_by("version")
+        .values_list("version", "kind", "number")[:most]
+    )
+    return [Change(*row) for row in rows]

@@ -22,10 +22,15 @@ class Entry:
     id: int
     number: int
     author_name: str
+    author_url: str
     html: str
     written_at: datetime | None
     published_at: datetime | None
     edited_at: datetime | None
+    thread_id: int
+    parent_id: int | None
+    """Of the comment that it answers."""
+    parent_number: int | None
     thread_title: str
     thread_url: str
     thread_opened_at: datetime
@@ -51,12 +56,17 @@ _COLUMNS = (
     "id",
     "number",
     "author_name",
+    "author_url",
     "html",
     "written_at",
     "published_at",
     "edited_at",
+    "thread_id",
+    "reply_to_id",
 )
 _THREAD_COLUMNS = ("title", "url", "opened_at", "last_number")
+# Looked up for each entry that is given, where a join would be the planner's to begin with.
+_ANSWERED = Subquery(Comment.objects.filter(pk=OuterRef("reply_to_id")).values("number"))
 
 
 def latest_in_thread(head: ThreadHead) -> list[Entry]:
@@ -68,7 +78,7 @@ def latest_in_thread(head: ThreadHead) -> list[Entry]:
         "thread_opened_at": head.opened_at,
         "thread_last_number": head.last_number,
     }
-    rows: Any = latest.values_list(*_COLUMNS)[:ENTRIES_SHOWN]
+    rows: Any = latest.values_list(*_COLUMNS, _ANSWERED)[:ENTRIES_SHOWN]
     return [Entry(*row, **of_thread) for row in rows]
 
 
@@ -93,7 +103,7 @@ def _entries(comments: QuerySet[Comment]) -> list[Entry]:
     thread = Thread.objects.filter(pk=OuterRef("thread_id"))
     of_thread = [Subquery(thread.values(name)) for name in _THREAD_COLUMNS]
     latest = comments.order_by("-published_at", "-id")
-    rows: Any = latest.values_list(*_COLUMNS, *of_thread)[:ENTRIES_SHOWN]
+    rows: Any = latest.values_list(*_COLUMNS, _ANSWERED, *of_thread)[:ENTRIES_SHOWN]
     return [Entry(*row) for row in rows]
 
 

@@ -32,6 +32,7 @@ from comments.queries.comments import (
 from comments.queries.cursors import read_cursor, write_cursor
 from comments.queries.threads import ThreadHead
 from comments.rules.threading import end_of_subtree, numbers_in
+from comments.words import gettext_noop
 
 BEST_ROOTS = 300
 """How many roots are put in order of score before the rest follows in order of number."""
@@ -51,6 +52,8 @@ class Shape:
     depth: int = 3
     per_parent: int = 3
     since_number: int | None = None
+    most: int = MAX_NODES
+    """The most comments in a tree, those on top apart."""
 
     def key(self) -> str:
         """Returns a text that differs wherever the answer could differ."""
@@ -108,25 +111,6 @@ def list_binding(head: ThreadHead, shape: Shape) -> str:
     return f"list|{head.id}|{shape.shape}|{shape.sort}|{shape.since_number}"
 
 
-def cursor_to(*, head: ThreadHead, number: int, limit: int) -> str | None:
-    """Returns the cursor of a page in reading order that holds a comment: two queries.
-
-    ``None`` stands for the first page; any other begins half a page before the comment.
-
-    Raises:
-        NotFound: nobody can reach a comment of this number.
-    """
-    base = reachable_in(head.id)
-    found = base.filter(number=number).values_list("path", flat=True).first()
-    if found is None:
-        raise NotFound("There is no such comment.")
-    rows = base.filter(path__lt=bytes(found)).order_by("-path").values_list("path", flat=True)
-    above = [bytes(row or b"") for row in rows[:limit]]
-    if len(above) < limit:
-        return None
-    return write_cursor(["n", above[limit // 2].hex()], binding=list_binding(head, Shape()))
-
-
 def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | None) -> Page:
     """Returns a page of one branch: the direct replies of a comment, each with what is below it.
 
@@ -136,7 +120,7 @@ def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | N
     """
     parent_id = reachable_in(head.id).filter(number=number).values_list("id", flat=True).first()
     if parent_id is None:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     binding = f"replies|{parent_id}"
     at = read_cursor(cursor, binding=binding) if cursor else [-1]
     if len(at) != 1 or not isinstance(at[0], int):
@@ -175,7 +159,7 @@ def context_of(*, head: ThreadHead, number: int, shape: Shape) -> Context:
     reachable = reachable_in(head.id)
     row = rows_of(reachable.filter(number=number)).first()
     if row is None:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     above = numbers_in(bytes(row["path"]))[:-1]
     ancestors = list(rows_of(reachable.filter(number__in=above)).order_by("depth"))
     levels = _levels([row], shape=shape)
@@ -381,7 +365,7 @@ def _levels(rows: list[Row], *, shape: Shape) -> list[list[Row]]:
     nodes = len(rows)
     for _ in range(shape.depth - 1):
         parents = [row["id"] for row in levels[-1] if row["total_count"]]
-        room = MAX_NODES - nodes
+        room = shape.most - nodes
         if not parents or room <= 0:
             break
         children = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.contrib.sites.models import Site
@@ -15,8 +15,11 @@ from django.http import HttpRequest
 
 from comments.conf import options
 from comments.errors import NotFound
+from comments.language import chosen_language
 from comments.models import SiteSettings
+from comments.words import gettext_noop
 
+API = "/api/v1"
 KEEP_SECONDS = 10.0
 """How long a process goes on with settings it has read; an edit in the admin shows after that."""
 
@@ -31,6 +34,8 @@ class SiteProfile:
     jwt_algorithm: str
     jwt_key: str
     digest_name: str
+    language: str
+    """Of its pages, feeds and mails."""
 
 
 _origin: ContextVar[str | None] = ContextVar("origin", default=None)
@@ -46,7 +51,7 @@ def site_of(request: HttpRequest) -> Site:
     try:
         site = get_current_site(request)
     except (Site.DoesNotExist, ImproperlyConfigured):
-        raise NotFound("No site answers at this address.") from None
+        raise NotFound(gettext_noop("No site answers at this address.")) from None
     if not isinstance(site, Site):
         raise TypeError("django.contrib.sites must be installed")
     by_host = not getattr(settings, "SITE_ID", None)
@@ -68,6 +73,7 @@ def profile_of(site: Site) -> SiteProfile:
         jwt_algorithm=row.jwt_algorithm,
         jwt_key=row.jwt_key,
         digest_name=name_of_digest(row.digest_name, site=site),
+        language=chosen_language(row.language),
     )
     _profiles[site.pk] = (monotonic(), profile)
     return profile
@@ -75,7 +81,12 @@ def profile_of(site: Site) -> SiteProfile:
 
 def name_of_digest(chosen: str, *, site: Site) -> str:
     """Returns what the digest of a site is called, whether or not a name was chosen for it."""
-    return chosen or f"{site.name} Daily Digest"
+    return chosen or gettext_noop("{site} Daily Digest", site=site.name)
+
+
+def language_of(site: Site) -> str:
+    """Returns the language of a site's pages, feeds and mails; asks as ``profile_of`` does."""
+    return profile_of(site).language
 
 
 def forget_profiles() -> None:
@@ -86,6 +97,16 @@ def forget_profiles() -> None:
 def absolute(address: str) -> str:
     """Returns a path of this installation with its origin; an absolute address as it is."""
     return f"{own_origin()}{address}" if address.startswith("/") else address
+
+
+def thread_path(key: str) -> str:
+    """Returns the API's address of a thread, without origin."""
+    return f"{API}/threads/{quote(key)}/"
+
+
+def comment_path(key: str, number: int) -> str:
+    """Returns the API's address of a published comment, without origin."""
+    return f"{thread_path(key)}comments/{number}/"
 
 
 def own_origin() -> str:

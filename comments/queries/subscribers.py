@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.sites.models import Site
 
 from comments.errors import NotFound
+from comments.language import speaking, translated
 from comments.models import (
     Channel,
     Frequency,
@@ -15,7 +16,7 @@ from comments.models import (
     Subscriber,
     Subscription,
 )
-from comments.queries.sites import name_of_digest
+from comments.queries.sites import language_of, name_of_digest
 from comments.rules.digesting import Schedule, zone_or_utc
 from comments.rules.subscribing import (
     Known,
@@ -24,6 +25,7 @@ from comments.rules.subscribing import (
     time_wording,
     wish_wording,
 )
+from comments.words import gettext_noop
 
 State = Subscription.State
 LONGEST_TOKEN = 64
@@ -43,7 +45,7 @@ def subscriber_of(token: str, *, site_id: int) -> Subscriber:
     return found
 
 
-NO_SUCH_LINK = "This link leads to no subscription (any more)."
+NO_SUCH_LINK = gettext_noop("This link leads to no subscription (any more).")
 
 
 def digest_name(site: Site) -> str:
@@ -59,10 +61,12 @@ def label_of(subscription: Subscription, *, digest: str) -> str:
         digest: the name of the site's digest.
     """
     if subscription.thread is not None:
-        return f"comments on “{subscription.thread.title}”"
+        return gettext_noop("comments on “{title}”", title=subscription.thread.title)
     if subscription.participant_id is not None:
-        return "replies to your comments, and mentions of you"
-    return "each post and comment" if subscription.frequency == Frequency.INSTANT else digest
+        return gettext_noop("replies to your comments, and mentions of you")
+    if subscription.frequency == Frequency.INSTANT:
+        return gettext_noop("each post and comment")
+    return digest
 
 
 def when_of(subscription: Subscription, subscriber: Subscriber) -> str:
@@ -76,12 +80,15 @@ def when_of(subscription: Subscription, subscriber: Subscriber) -> str:
 
 
 def wording_of(subscription: Subscription, subscriber: Subscriber) -> str:
-    """Returns the sentence that a subscriber agrees to."""
+    """Returns the sentence that a subscriber agrees to, in the language of the site."""
     site = subscriber.site
     label = label_of(subscription, digest=digest_name(site))
     if subscription.participant_id is not None:
-        label = "replies to my comments, and mentions of me"  # it is he who says it
-    return wish_wording(label=label, when=when_of(subscription, subscriber), site=site.name)
+        # It is he who says it.
+        label = gettext_noop("replies to my comments, and mentions of me")
+    wording = wish_wording(label=label, when=when_of(subscription, subscriber), site=site.name)
+    with speaking(language_of(site)):
+        return translated(wording)
 
 
 def schedule_of(subscriber: Subscriber, *, frequency: str) -> Schedule:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from comments.models import Comment, RepliesPolicy, Thread
+from comments.models import Comment, Thread
 from comments.queries.comments import ROW, Item, items_from
 from comments.queries.threads import ThreadHead
 from comments.rules.moderation import told
-from comments.rules.threading import numbers_in
 
 UNPUBLISHED_SHOWN = 20
 
@@ -48,22 +47,3 @@ def own_unpublished(*, head: ThreadHead, participant_id: int) -> list[Unpublishe
         Unpublished(item, told(reason=row["held_reason"], sentence=row["held_told"]))
         for item, row in zip(items, rows, strict=True)
     ]
-
-
-def folded_above(*, head: ThreadHead, first: Item) -> tuple[int, ...]:
-    """Returns the numbers of comments above ``first`` that went away and folded their replies.
-
-    From the root down; one query, none for a root. A page that begins in the middle of a branch
-    does not hold them, and folds that branch all the same.
-    """
-    above = numbers_in(first.path)[:-1]
-    if not above:
-        return ()
-    folded = Comment.objects.filter(
-        thread_id=head.id,
-        number__in=above,
-        visible=False,
-        replies_policy=RepliesPolicy.COLLAPSE,
-    )
-    numbers = folded.order_by("depth").values_list("number", flat=True)
-    return tuple(number for number in numbers if number is not None)

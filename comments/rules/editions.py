@@ -77,6 +77,8 @@ class EditionContent:
     origin: str
     digest_name: str
     postal_address: str
+    language: str = "en"
+    """That the mail is written in."""
     posts: tuple[PostContent, ...] = ()
     """Those with a new page first."""
     label: str = ""

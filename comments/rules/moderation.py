@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, get_args
 
+from comments.words import gettext_noop
+
 Status = Literal["held", "published", "approved", "rejected", "spam"]
 Action = Literal["approve", "reject", "spam", "hold", "remove", "restore"]
 ActorKind = Literal["moderator", "automation", "author", "reader"]
@@ -142,10 +144,14 @@ class Verdict:
 
 
 EXPLANATIONS = {
-    "premoderation": "A moderator reads every comment on this page before it appears.",
-    "rendering_failed": "The text could not be laid out safely; a moderator will look at it.",
-    "flags": "Readers have reported this comment; a moderator will look at it.",
-    "moderator": "A moderator will look at this comment again.",
+    "premoderation": gettext_noop(
+        "A moderator reads every comment on this page before it appears."
+    ),
+    "rendering_failed": gettext_noop(
+        "The text could not be laid out safely; a moderator will look at it."
+    ),
+    "flags": gettext_noop("Readers have reported this comment; a moderator will look at it."),
+    "moderator": gettext_noop("A moderator will look at this comment again."),
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from comments.words import gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -19,15 +21,35 @@ class Reason:
 
 
 REASONS: tuple[Reason, ...] = (
-    Reason("off_topic", "Off topic", "It has nothing to do with the subject of this page."),
-    Reason("insult", "Insult or threat", "It attacks a person instead of what was said."),
-    Reason("spam_link", "Advertising", "It advertises something, or links to advertising."),
-    Reason("personal_data", "Private data", "It gives away somebody's private data."),
-    Reason("copyright", "Copyright", "It copies a text or a picture that belongs to others."),
-    Reason("illegal", "Against the law", "It says what the law does not allow us to publish."),
-    Reason("duplicate", "Said already", "The same has been said on this page before."),
-    Reason("unreadable", "Unreadable", "It cannot be understood as it is written."),
-    Reason("other", "Another reason", "It does not fit the rules of this page."),
+    Reason(
+        "off_topic",
+        "Off topic",
+        gettext_noop("It has nothing to do with the subject of this page."),
+    ),
+    Reason(
+        "insult", "Insult or threat", gettext_noop("It attacks a person instead of what was said.")
+    ),
+    Reason(
+        "spam_link",
+        "Advertising",
+        gettext_noop("It advertises something, or links to advertising."),
+    ),
+    Reason("personal_data", "Private data", gettext_noop("It gives away somebody's private data.")),
+    Reason(
+        "copyright",
+        "Copyright",
+        gettext_noop("It copies a text or a picture that belongs to others."),
+    ),
+    Reason(
+        "illegal",
+        "Against the law",
+        gettext_noop("It says what the law does not allow us to publish."),
+    ),
+    Reason(
+        "duplicate", "Said already", gettext_noop("The same has been said on this page before.")
+    ),
+    Reason("unreadable", "Unreadable", gettext_noop("It cannot be understood as it is written.")),
+    Reason("other", "Another reason", gettext_noop("It does not fit the rules of this page.")),
 )
 """In the order of the digits 1 to 9."""
 

@@ -41,6 +41,7 @@ from comments.rules.text_characters import (
     is_visible,
     table_without,
 )
+from comments.words import Sentence, gettext_noop, ngettext_lazy
 
 log = logging.getLogger(__name__)
 
@@ -144,16 +145,26 @@ def clean_source(source: str, *, max_chars: int) -> str:
             points when cleaned).
     """
     if len(source) > 4 * max_chars:
-        raise _refused("too_long", f"The text is longer than {max_chars:,} characters.")
+        raise _refused("too_long", _too_long(max_chars))
     if "\0" in source or SURROGATES.search(source):
-        raise _refused("invalid_character", "The text has a character that cannot be stored.")
+        raise _refused(
+            "invalid_character", gettext_noop("The text has a character that cannot be stored.")
+        )
     text = LINE_ENDS.sub("\n", source).translate(_WITHOUT_CONTROLS)
     text = re.sub(r"^(?:[^\S\n]*\n)+", "", unicodedata.normalize("NFC", text)).rstrip()
     if not is_visible(text):
-        raise _refused("required", "Write something.")
+        raise _refused("required", gettext_noop("Write something."))
     if len(text) > max_chars:
-        raise _refused("too_long", f"The text is longer than {max_chars:,} characters.")
+        raise _refused("too_long", _too_long(max_chars))
     return text
+
+
+def _too_long(most: int) -> Sentence:
+    return ngettext_lazy(
+        "The text is longer than {number} character.",
+        "The text is longer than {number} characters.",
+        most,
+    )
 
 
 def _refused(code: str, detail: str) -> ValidationFailed:

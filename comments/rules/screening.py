@@ -33,6 +33,7 @@ from comments.rules.screening_values import (
     Rule,
     Signal,
 )
+from comments.words import gettext_noop
 
 __all__ = [
     "CONTRADICTION",
@@ -65,7 +66,7 @@ BUDGET_SECONDS = 0.05
 
 CONTRADICTION_TOLD = "Our checks disagree about it."
 UNFINISHED_TOLD = "One of our checks could not be completed."
-UNNAMED_TOLD = "One of our checks asks for a moderator."
+UNNAMED_TOLD = gettext_noop("One of our checks asks for a moderator.")
 
 _REFUSING = frozenset({"reject", "spam"})
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 import idna
 
+from comments.words import Sentence, gettext_noop
+
 ASK_AGAIN_SECONDS = 15 * 60
 MOST_ASKED_A_DAY = 5
 DAY_SECONDS = 24 * 3600
@@ -20,8 +22,20 @@ LONGEST_ADDRESS = 254
 
 Known = Literal["active", "pending", "unsubscribed", "bounced", "unknown"]
 
-HOW_OFTEN = {"instant": "at once", "daily": "every day", "weekly": "every week"}
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HOW_OFTEN = {
+    "instant": gettext_noop("at once"),
+    "daily": gettext_noop("every day"),
+    "weekly": gettext_noop("every week"),
+}
+WEEKLY = (
+    gettext_noop("every Monday"),
+    gettext_noop("every Tuesday"),
+    gettext_noop("every Wednesday"),
+    gettext_noop("every Thursday"),
+    gettext_noop("every Friday"),
+    gettext_noop("every Saturday"),
+    gettext_noop("every Sunday"),
+)
 
 # The address of one person as a form takes it: no quoted local part, no address literal. Those are
 # allowed by RFC 5321 and used by nobody but those who look for holes.
@@ -98,17 +112,20 @@ def scope_of(*, thread_id: int | None, participant_id: int | None) -> str:
     return "site" if participant_id is None else "answers"
 
 
-def time_wording(*, frequency: str, send_hour: int, weekday: int, tz: str) -> str:
+def time_wording(*, frequency: str, send_hour: int, weekday: int, tz: str) -> Sentence:
     """Returns how often, and when, as a reader is told it."""
     if frequency == "instant":
-        return "at once, as it appears"
-    day = "every day" if frequency == "daily" else f"every {WEEKDAYS[weekday]}"
-    return f"{day} at {send_hour:02}:00 ({tz})"
+        return gettext_noop("at once, as it appears")
+    day = HOW_OFTEN["daily"] if frequency == "daily" else WEEKLY[weekday]
+    return gettext_noop("{day} at {time} ({zone})", day=day, time=f"{send_hour:02}:00", zone=tz)
 
 
-def wish_wording(*, label: str, when: str, site: str) -> str:
+def wish_wording(*, label: str, when: str, site: str) -> Sentence:
     """Returns the sentence that a subscriber agrees to; it is kept as evidence."""
-    return (
-        f"Send me by mail: {label}, {when}. I can end this at any time by the link in each mail. "
-        f"{site} keeps my address for this purpose alone."
+    return gettext_noop(
+        "Send me by mail: {label}, {when}. I can end this at any time by the link in each mail. "
+        "{site} keeps my address for this purpose alone.",
+        label=label,
+        when=when,
+        site=site,
     )

@@ -12,6 +12,7 @@ from comments.conf import options
 from comments.errors import Malformed, NotFound, TooLarge
 from comments.models import Comment, Participant
 from comments.views.forms import is_key, whole_number
+from comments.words import gettext_noop, ngettext_lazy
 
 
 def check_body(request: HttpRequest) -> None:
@@ -25,18 +26,22 @@ def check_body(request: HttpRequest) -> None:
     largest = options().max_body_bytes
     length = whole_number(request.META.get("CONTENT_LENGTH")) or 0
     if length > largest:
-        raise TooLarge(f"A form has at most {largest:,} bytes.")
+        raise TooLarge(
+            ngettext_lazy(
+                "A form has at most {number} byte.", "A form has at most {number} bytes.", largest
+            )
+        )
     if request.FILES:
-        raise TooLarge("A form brings no files.")
+        raise TooLarge(gettext_noop("A form brings no files."))
     if request.content_type != "application/x-www-form-urlencoded":
         sent = (value for _, values in request.POST.lists() for value in values)
         if any("\ufffd" in str(value) for value in sent):
-            raise Malformed("The form is not in UTF-8.")
+            raise Malformed(gettext_noop("The form is not in UTF-8."))
         return
     try:
         unquote_to_bytes(request.body).decode()
     except UnicodeDecodeError:
-        raise Malformed("The form is not in UTF-8.") from None
+        raise Malformed(gettext_noop("The form is not in UTF-8.")) from None
 
 
 def keyed(request: HttpRequest, *, site_id: int) -> Request | None:
@@ -64,5 +69,5 @@ def first_answer(known: AnswerKnown) -> tuple[Comment, Participant]:
     comment = Comment.objects.filter(pk=known.answer.comment_id or 0).first()
     participant = Participant.objects.filter(pk=known.answer.participant_id or 0).first()
     if comment is None or participant is None:
-        raise NotFound("The comment that this form made is gone.")
+        raise NotFound(gettext_noop("The comment that this form made is gone."))
     return comment, participant

@@ -12,10 +12,18 @@ from typing import Any
 
 from django import forms
 from django.core.signing import BadSignature, Signer
+from django.utils.translation import (
+    gettext,
+    gettext_lazy,
+    gettext_noop,
+    ngettext,
+    pgettext_lazy,
+)
 
 from comments.actions.people import LONGEST_NAME
 from comments.conf import options
 from comments.errors import Refusal, ValidationFailed
+from comments.language import numeral, translated
 from comments.models import Format, Participant
 from comments.rules.subscribing import mail_address
 
@@ -24,7 +32,7 @@ LONGEST_ADDRESS = 254
 LONGEST_URL = 500
 MOST_DIGITS = 18
 LONGEST_BAIT = 200
-NO_ADDRESS = "This is no address that mail can be sent to."
+NO_ADDRESS = gettext_lazy("This is no address that mail can be sent to.")
 LONGEST_SECONDS_TO_WRITE = 24 * 60 * 60
 """An older form says nothing about its writer."""
 _OPENED = Signer(salt="comments.form.opened")
@@ -40,15 +48,21 @@ _FIELDS = {
 }
 
 SENTENCES = {
-    "rate_limited": "That was a lot in a short time. {detail} Nothing you wrote is lost.",
-    "idempotency_conflict": (
+    "rate_limited": gettext_noop(
+        "That was a lot in a short time. {detail} Nothing you wrote is lost."
+    ),
+    "idempotency_conflict": gettext_noop(
         "This form has been sent before, with another text. "
         "Press Post once more to send this one as a new comment."
     ),
-    "duplicate_comment": "You have said exactly this a moment ago, so it was not posted again.",
-    "parent_not_published": "{detail} You can post your text as a comment of its own.",
-    "parent_not_found": "{detail} You can post your text as a comment of its own.",
-    "stale_version": (
+    "duplicate_comment": gettext_noop(
+        "You have said exactly this a moment ago, so it was not posted again."
+    ),
+    "parent_not_published": gettext_noop(
+        "{detail} You can post your text as a comment of its own."
+    ),
+    "parent_not_found": gettext_noop("{detail} You can post your text as a comment of its own."),
+    "stale_version": gettext_noop(
         "This comment has changed since you opened the form. What it says now stands below; "
         "press the button once more if you still want to go on."
     ),
@@ -58,35 +72,40 @@ SENTENCES = {
 
 def sentence_for(refusal: Refusal) -> str:
     """Returns a refusal in words for somebody who writes a comment."""
-    return SENTENCES.get(refusal.code, "{detail}").format(detail=refusal.detail)
+    detail = translated(refusal.detail)
+    sentence = SENTENCES.get(refusal.code)
+    return gettext(sentence).format(detail=detail) if sentence else detail
 
 
 class TextForm(forms.Form):
     """A text and how it is to be read: what a new and a changed comment have in common."""
 
     source = forms.CharField(
-        label="Comment",
+        label=gettext_lazy("Comment"),
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
-        error_messages={"required": "Write something first."},
+        error_messages={"required": gettext_lazy("Write something first.")},
     )
     format = forms.ChoiceField(
-        label="Format",
-        choices=[(Format.PLAIN.value, "plain text"), (Format.MARKDOWN.value, "Markdown")],
+        label=gettext_lazy("Format"),
+        choices=[
+            (Format.PLAIN.value, gettext_lazy("plain text")),
+            (Format.MARKDOWN.value, "Markdown"),
+        ],
         widget=forms.RadioSelect,
         initial=Format.PLAIN.value,
         required=False,
-        error_messages={"invalid_choice": "Choose plain text or Markdown."},
+        error_messages={"invalid_choice": gettext_lazy("Choose plain text or Markdown.")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        most = f"{options().max_comment_chars:,}"
-        self.fields[
-            "source"
-        ].help_text = (
-            f"Up to {most} characters. #7 links to comment 7, @Name to somebody who writes here."
-        )
+        most = options().max_comment_chars
+        self.fields["source"].help_text = ngettext(
+            "Up to {number} character. #7 links to comment 7, @Name to somebody who writes here.",
+            "Up to {number} characters. #7 links to comment 7, @Name to somebody who writes here.",
+            most,
+        ).format(number=numeral(most))
 
     def add_refusal(self, refusal: Refusal) -> None:
         """Puts a refusal beside the field that it is about, else above the form."""
@@ -95,7 +114,7 @@ class TextForm(forms.Form):
             return
         for error in refusal.errors:
             field = _FIELDS.get(error.pointer)
-            self.add_error(field if field in self.fields else None, error.detail)
+            self.add_error(field if field in self.fields else None, translated(error.detail))
 
 
 class CommentForm(TextForm):
@@ -104,34 +123,38 @@ class CommentForm(TextForm):
     field_order = ("name", "email", "url", "source", "format", "tell")
 
     name = forms.CharField(
-        label="Name",
+        label=gettext_lazy("Name"),
         max_length=LONGEST_NAME,
         widget=forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
-        error_messages={"required": "A name is needed."},
+        error_messages={"required": gettext_lazy("A name is needed.")},
     )
     email = forms.EmailField(
-        label="E-mail",
+        label=gettext_lazy("E-mail"),
         required=False,
         max_length=LONGEST_ADDRESS,
-        help_text="Never shown.",
+        help_text=gettext_lazy("Never shown."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"invalid": "This is no e-mail address."},
+        error_messages={"invalid": gettext_lazy("This is no e-mail address.")},
     )
     url = forms.URLField(
-        label="Website",
+        label=gettext_lazy("Website"),
         required=False,
         max_length=LONGEST_URL,
         assume_scheme="https",
         widget=forms.TextInput(attrs={"autocomplete": "url", "inputmode": "url"}),
-        error_messages={"invalid": "This is no address of a website."},
+        error_messages={"invalid": gettext_lazy("This is no address of a website.")},
     )
     tell = forms.ChoiceField(
-        label="Tell me of replies and mentions",
-        choices=[("", "no"), ("instant", "at once"), ("digest", "in the digest")],
+        label=gettext_lazy("Tell me of replies and mentions"),
+        choices=[
+            ("", pgettext_lazy("tell me of replies", "no")),
+            ("instant", gettext_lazy("at once")),
+            ("digest", gettext_lazy("in the digest")),
+        ],
         widget=forms.RadioSelect,
         initial="",
         required=False,
-        error_messages={"invalid_choice": "Choose one of these."},
+        error_messages={"invalid_choice": gettext_lazy("Choose one of these.")},
     )
 
     def __init__(
@@ -163,15 +186,20 @@ class CommentForm(TextForm):
         self.kept_email = participant.email if participant else ""
         is_vouched_for = participant is not None and bool(participant.subject)
         if not is_vouched_for:
-            to = "your address" if has_account else "the address above"
-            self.fields["tell"].help_text = f"By mail to {to}. The first mail asks you to confirm."
+            self.fields["tell"].help_text = (
+                gettext("By mail to your address. The first mail asks you to confirm.")
+                if has_account
+                else gettext("By mail to the address above. The first mail asks you to confirm.")
+            )
         if has_account:
             self.kept_email = address
             for field in ("name", "email", "url") if address else ("name", "email", "url", "tell"):
                 del self.fields[field]
             return
         if self.kept_email:
-            self.fields["email"].help_text = "Never shown. Yours is known; leave this empty."
+            self.fields["email"].help_text = gettext(
+                "Never shown. Yours is known; leave this empty."
+            )
 
     def check(self, *, name_needed: bool) -> None:
         """Finds what is wrong with the fields; a preview does without a name."""
@@ -187,7 +215,7 @@ class CommentForm(TextForm):
         try:
             mail_address(self.address)
         except ValueError:
-            wrong = NO_ADDRESS if self.address else "To tell you, we need an address."
+            wrong = NO_ADDRESS if self.address else gettext("To tell you, we need an address.")
             self.add_error("email" if "email" in self.fields else "tell", wrong)
 
     @property
@@ -213,11 +241,7 @@ class CommentForm(TextForm):
 
     def seconds_to_write(self, *, now: datetime) -> float | None:
         """Returns how long ago the form was first shown; ``None`` if unknown, or over a day ago."""
-        if not self.opened:
-            return None
-        seconds = now.timestamp() - int(_OPENED.unsign(self.opened)) / 1000
-        # Two servers' clocks differ a little: no time is less than none.
-        return max(0.0, seconds) if seconds <= LONGEST_SECONDS_TO_WRITE else None
+        return seconds_since_opened(self.opened, now=now)
 
     @property
     def honeypot(self) -> str:
@@ -236,7 +260,7 @@ class CommentForm(TextForm):
         """
         address = str(self.cleaned_data["url"])
         if address and not address.lower().startswith(("http://", "https://")):
-            raise forms.ValidationError("A website begins with http:// or https://.")
+            raise forms.ValidationError(gettext("A website begins with http:// or https://."))
         return address
 
     def renew_key(self) -> None:
@@ -251,6 +275,19 @@ class EditForm(TextForm):
         super().__init__(data, auto_id="edit-%s", **kwargs)
         self.comment_id = comment_id
         self.version = version
+
+
+def seconds_since_opened(opened: str, *, now: datetime) -> float | None:
+    """Returns how long ago a form was first shown; ``None`` if unknown, or over a day ago.
+
+    Args:
+        opened: as the form has it, or whatever somebody sends instead.
+    """
+    if not _if_ours(opened):
+        return None
+    seconds = now.timestamp() - int(_OPENED.unsign(opened)) / 1000
+    # Two servers' clocks differ a little: no time is less than none.
+    return max(0.0, seconds) if seconds <= LONGEST_SECONDS_TO_WRITE else None
 
 
 def _if_ours(opened: str) -> str:

@@ -16,7 +16,7 @@ from django.utils.html import escape
 from django.utils.http import escape_leading_slashes
 
 PAGE_SIZE = 50
-"""Comments on one page of a thread."""
+"""A thread of so many comments is shown whole, on one page; of a longer one, trees are cut."""
 
 OURS = ("comment", "reply_to", "edit", "delete", "cursor", "sort", "done")
 """Parameters that say what of a thread is shown; any other belongs to the host's page."""
@@ -32,6 +32,8 @@ class Place:
     path: str
     kept: QueryDict
     last_number: int
+    is_elsewhere: bool = False
+    """The address that was asked for is not the page's: addresses are whole."""
 
     def with_(self, fragment: str = "", **ours: object) -> str:
         """Returns an address of this page, relative to it, with these parameters of ours."""
@@ -40,6 +42,8 @@ class Place:
             if value is not None:
                 query[name] = str(value)
         text = f"?{query.urlencode()}" if query else self.path
+        if query and self.is_elsewhere:
+            text = f"{self.path}{text}"
         return f"{text}#{fragment}" if fragment else text
 
     def saying(self, done: str) -> Place:
@@ -64,6 +68,16 @@ def place_of(request: HttpRequest, *, last_number: int) -> Place:
         kept.pop(name, None)
     path = escape_leading_slashes(escape_uri_path(request.path))
     return Place(path, kept, last_number)
+
+
+def place_on(page: str, *, last_number: int) -> Place:
+    """Returns the page of a thread for a text that is shown elsewhere.
+
+    Args:
+        page: its absolute address.
+    """
+    path, _, query = page.partition("?")
+    return Place(path, QueryDict(query, mutable=True), last_number, is_elsewhere=True)
 
 
 def relinked(html: str, *, address_of: Callable[[int], str], here: Container[int] = ()) -> str:

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
+from urllib.parse import quote
 
+from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
 
+from comments.language import moment_words, translated
 from comments.models import RepliesPolicy, Status
 from comments.queries.comments import Item
+from comments.queries.listing import replies_cursor
 from comments.queries.thread_page import Unpublished
 from comments.queries.viewer import editable_until
-from comments.rules.threading import ancestor_path, numbers_in
 from comments.views.links import PAGE_SIZE, Place, relinked
+from comments.views.row_words import RowWords, row_words
 from comments.views.viewers import Viewer
+from comments.words import gettext_noop
 
 DEEPEST_INDENT = 8
 """Deeper replies stand at this level; "in reply to" says what they answer."""
 BACKLINKS_SHOWN = 12
 
-BADGES = {"author": "author of this page", "moderator": "moderator"}
+BADGES = {
+    "author": gettext_noop("author of this page"),
+    "moderator": gettext_noop("moderator"),
+}
 TOMBSTONES = {
-    "author": "Comment removed by its author",
-    "moderator": "Comment removed by a moderator",
-    "erasure": "Comment erased",
+    "author": gettext_noop("Comment removed by its author"),
+    "moderator": gettext_noop("Comment removed by a moderator"),
+    "erasure": gettext_noop("Comment erased"),
 }
 UNPUBLISHED = {
-    Status.HELD.value: "waiting for a moderator",
-    Status.REJECTED.value: "not published by a moderator",
-    Status.SPAM.value: "taken for spam by a moderator",
+    Status.HELD.value: gettext_noop("waiting for a moderator"),
+    Status.REJECTED.value: gettext_noop("not published by a moderator"),
+    Status.SPAM.value: gettext_noop("taken for spam by a moderator"),
 }
-GONE_ALONG = "removed together with the comment above it"
+GONE_ALONG = gettext_noop("removed together with the comment above it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def moment(time: datetime | None) -> Moment | None:
     if time is None:
         return None
     local = localtime(time)
-    return Moment(local.isoformat(), f"{local.day} {local:%B %Y, %H:%M %Z}")
+    return Moment(local.isoformat(), moment_words(local))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +112,85 @@ class Row:
     delete_href: str = ""
     up: Choice | None = None
     down: Choice | None = None
+    words: RowWords = field(default_factory=row_words)
     folds: list[Fold] = field(default_factory=list)
     """Opened before this row, the outer one first."""
     closed_folds: range = range(0)
     """Closed before this row."""
 
+    is_hole: ClassVar[bool] = False
+
+    @property
+    def path(self) -> bytes:
+        """Returns where it stands in reading order."""
+        return self.item.path
+
+    @property
+    def level(self) -> int:
+        """Returns how deep it stands, as people count."""
+        return self.item.depth + 1
+
+    @property
+    def number_words(self) -> str:
+        """Returns how the link with its number is read out."""
+        return self._with_number(self.words.number)
+
+    @property
+    def level_words(self) -> str:
+        """Returns how deep it stands and what it answers, for who does not see that."""
+        answered = self.in_reply_to.number if self.in_reply_to is not None else 0
+        return mark_safe(self.words.level.format(level=self.level, number=answered))
+
+    @property
+    def in_reply_to_words(self) -> str:
+        """Returns the words of the link to what it answers."""
+        answered = self.in_reply_to.number if self.in_reply_to is not None else 0
+        return mark_safe(self.words.in_reply_to.format(number=answered))
+
+    @property
+    def to_words(self) -> str:
+        """Returns which comment a link to reply is about."""
+        return self._with_number(self.words.to_comment)
+
+    @property
+    def vote_up_words(self) -> str:
+        """Returns how the button that votes for it is read out."""
+        return self._with_number(self.words.vote_up)
+
+    @property
+    def vote_down_words(self) -> str:
+        """Returns how the button that votes against it is read out."""
+        return self._with_number(self.words.vote_down)
+
+    def _with_number(self, words: str) -> str:
+        return mark_safe(words.format(number=self.item.number))
+
     @property
     def has_votes(self) -> bool:
         """Returns whether anything of votes is to be shown."""
         return bool(self.up or self.item.votes_up or self.item.votes_down)
+
+
+@dataclass(slots=True)
+class Hole:
+    """Replies that are not shown, and where they are; stands among the rows."""
+
+    path: bytes
+    """Of the comment whose replies are missing."""
+    number: int
+    """Its number."""
+    count: int
+    """How many; 0 where that is not known."""
+    href: str
+    fetch: str
+    """The address of the same in the API."""
+    depth: int
+    indent: int
+    is_deep: bool
+    """No reply is shown: the conversation goes on there. Else some are, and there are more."""
+    folds: list[Fold] = field(default_factory=list)
+    closed_folds: range = range(0)
+    is_hole: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +205,25 @@ class Maker:
     votes: Mapping[int, int]
     sought: int | None
     """Number of the comment that this page was asked for."""
+    api: str = ""
+    """The API's address of the thread."""
 
-    def rows_from(
-        self, items: Sequence[Item], *, folded_above: Sequence[int]
-    ) -> tuple[list[Row], range]:
+    def rows_from(self, items: Sequence[Item]) -> tuple[list[Row | Hole], range]:
         """Returns the rows of a page, with the folds that begin and end before each, and the
         folds that are open at its end.
 
         Args:
-            items: in the order of the page, each branch in reading order.
-            folded_above: numbers above the first item whose replies are folded.
+            items: in the order of the page, a tree's with their replies below them.
         """
-        here = {item.number for item in items if item.number is not None}
-        rows = [self._row(item, here=here) for item in items]
-        sought = next((row.item.path for row in rows if row.is_sought), b"")
+        in_order = [item for top in items for item in _branch(top)]
+        here = {item.number for item in in_order if item.number is not None}
+        rows = self._rows_with_holes(items, here=here)
+        sought = next((row.path for row in rows if isinstance(row, Row) and row.is_sought), b"")
         open_: list[bytes] = []
-        waiting = [_path_down_to(items[0], number) for number in folded_above]
-        labels = dict.fromkeys(waiting, "Folded replies")
+        waiting: list[bytes] = []
+        labels: dict[bytes, str] = {}
         for row in rows:
-            path = row.item.path
+            path = row.path
             still = [fold for fold in open_ if path.startswith(fold)]
             row.closed_folds = range(len(open_) - len(still))
             open_ = still
@@ -151,10 +231,57 @@ class Maker:
                 row.folds.append(Fold(labels[fold], sought.startswith(fold)))
                 open_.append(fold)
             waiting = []
-            if row.tombstone and row.item.replies_policy == RepliesPolicy.COLLAPSE:
+            if (
+                isinstance(row, Row)
+                and row.tombstone
+                and row.item.replies_policy == RepliesPolicy.COLLAPSE
+            ):
                 waiting = [path]
                 labels[path] = _folded(row.item.total_count)
         return rows, range(len(open_))
+
+    def _rows_with_holes(self, items: Sequence[Item], *, here: set[int]) -> list[Row | Hole]:
+        """Returns rows for these items and all below them, each branch with its hole at the end."""
+        rows: list[Row | Hole] = []
+        for item in items:
+            rows.append(self._row(item, here=here))
+            rows += self._rows_with_holes(item.children, here=here)
+            if item.more_after is not None:
+                rows.append(self._hole(item))
+        return rows
+
+    def more_replies(self, *, number: int, depth: int, cursor: str) -> Hole:
+        """Returns what stands after some replies of a comment where there are more of them."""
+        return Hole(
+            path=b"",
+            number=number,
+            count=0,
+            href=self.place.with_(f"comment-{number}", comment=number, cursor=cursor),
+            fetch=f"{self.api}comments/{number}/replies/?cursor={quote(cursor)}",
+            depth=depth,
+            indent=min(depth, DEEPEST_INDENT),
+            is_deep=False,
+        )
+
+    def _hole(self, item: Item) -> Hole:
+        number, cursor = item.number or 0, replies_cursor(item)
+        shown = sum(child.total_count + (child.tombstone is None) for child in item.children)
+        is_deep = not item.children
+        href = self.place.of_comment(number)
+        fetch = f"{self.api}comments/{number}/context/"
+        if not is_deep:
+            href = self.place.with_(f"comment-{number}", comment=number, cursor=cursor)
+            fetch = f"{self.api}comments/{number}/replies/?cursor={quote(cursor or '')}"
+        return Hole(
+            path=item.path,
+            number=number,
+            count=item.total_count - shown,
+            href=href,
+            fetch=fetch,
+            depth=item.depth + 1,
+            indent=min(item.depth + 1, DEEPEST_INDENT),
+            is_deep=is_deep,
+        )
 
     def unseen_row(self, unpublished: Unpublished) -> Row:
         """Returns the row of a comment that its author alone sees."""
@@ -166,8 +293,8 @@ class Maker:
         row.indent = 0
         row.reply_href = ""
         row.up = row.down = None
-        why = UNPUBLISHED.get(item.status, GONE_ALONG)
-        explanation = unpublished.told
+        why = gettext(UNPUBLISHED.get(item.status, GONE_ALONG))
+        explanation = translated(unpublished.told)
         row.why_unseen = f"{why}. {explanation}".strip() if explanation else f"{why}."
         return row
 
@@ -186,13 +313,13 @@ class Maker:
             indent=min(item.depth, DEEPEST_INDENT),
             text=relinked(item.html, address_of=self.place.of_comment, here=here),
             author_url=item.author_url if item.author_url.startswith(("http:", "https:")) else "",
-            badges=[BADGES.get(badge, badge) for badge in item.badges],
+            badges=[translated(BADGES.get(badge, badge)) for badge in item.badges],
             written=moment(item.written_at),
             edited=moment(item.edited_at),
             in_reply_to=link(item.parent) if item.parent is not None else None,
             mentioned_in=[link(number) for number in item.referred_from[:BACKLINKS_SHOWN]],
             more_mentions=max(0, len(item.referred_from) - BACKLINKS_SHOWN),
-            tombstone=TOMBSTONES.get(item.tombstone or "", ""),
+            tombstone=translated(TOMBSTONES.get(item.tombstone or "", "")),
             is_sought=self.sought is not None and item.number == self.sought,
         )
         if not row.tombstone:
@@ -220,10 +347,13 @@ class Maker:
                 row.delete_href = self.place.with_("delete", delete=item.id)
 
 
-def _path_down_to(item: Item, number: int) -> bytes:
-    """Returns the path of the comment ``number`` that stands above ``item``."""
-    return ancestor_path(item.path, depth=numbers_in(item.path).index(number))
+def _branch(item: Item) -> Iterator[Item]:
+    """Yields an item and all that is shown below it, in reading order."""
+    yield item
+    for child in item.children:
+        yield from _branch(child)
 
 
 def _folded(count: int) -> str:
-    return "1 folded reply" if count == 1 else f"{count} folded replies"
+    text = ngettext("{count} folded reply", "{count} folded replies", count)
+    return text.format(count=count)

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
 from django.forms.utils import flatatt
+from django.utils.dates import WEEKDAYS
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from comments.errors import Refusal, ValidationFailed
+from comments.language import current_language, translated
 from comments.models import Frequency, Subscriber, Subscription
-from comments.rules.subscribing import HOW_OFTEN, LONGEST_ADDRESS, WEEKDAYS, mail_address
+from comments.rules.subscribing import LONGEST_ADDRESS, mail_address
 from comments.views.forms import LONGEST_BAIT, NO_ADDRESS, is_key, new_key, sentence_for
 
-AREAS = frozenset(
-    [
-        *("Africa", "America", "Antarctica", "Arctic", "Asia"),
-        *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
-    ]
-)
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    Words = str | _StrPromise
+
+AREAS = {
+    "Africa": gettext_noop("Africa"),
+    "America": gettext_noop("America"),
+    "Antarctica": gettext_noop("Antarctica"),
+    "Arctic": gettext_noop("Arctic"),
+    "Asia": gettext_noop("Asia"),
+    "Atlantic": gettext_noop("Atlantic"),
+    "Australia": gettext_noop("Australia"),
+    "Europe": gettext_noop("Europe"),
+    # Translators: the Indian Ocean, as a group of time zones.
+    "Indian": gettext_noop("Indian"),
+    "Pacific": gettext_noop("Pacific"),
+}
 """Parts of the world that zones are named after; the other names are old, or no places."""
 ANYWHERE = "UTC"
 LONGEST_ZONE = 64
 HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
-DAYS = [(str(number), name) for number, name in enumerate(WEEKDAYS)]
+DAYS = [(str(number), name) for number, name in WEEKDAYS.items()]
 
 SITE, THREAD = "site", "thread"
 
@@ -42,10 +57,12 @@ def _zones() -> tuple[str, ...]:
 
 
 @lru_cache
-def _zone_options() -> str:
+def _zone_options(language: str) -> str:
+    """Returns the options in a language, which is the one spoken now."""
     parts = []
     for area, names in groupby(_zones(), key=lambda name: name.split("/")[0]):
-        parts += [f'<optgroup label="{area}">', *map(_option, names), "</optgroup>"]
+        label = escape(translated(AREAS[area]))
+        parts += [f'<optgroup label="{label}">', *map(_option, names), "</optgroup>"]
     return "".join(parts)
 
 
@@ -65,7 +82,7 @@ class ZoneSelect(forms.Select):
     ) -> SafeString:
         """Returns the element; a zone that is none of the choices is added to them."""
         chosen = str(value or ANYWHERE)
-        options = _zone_options()
+        options = _zone_options(current_language())
         if chosen in _zones():
             options = options.replace(
                 _option(chosen), _option(chosen).replace(">", " selected>", 1), 1
@@ -96,17 +113,19 @@ class ShortSelect(forms.Select):
         return format_html("<select{}>{}</select>", flatatt(attributes), mark_safe(options))
 
 
-def choice(label: str, choices: list[tuple[str, str]], **more: Any) -> forms.ChoiceField:
+def choice(label: Words, choices: Sequence[tuple[str, Words]], **more: Any) -> forms.ChoiceField:
     """Returns a field that takes one of a few values."""
-    messages = {"invalid_choice": "Choose one of these.", "required": "Choose one of these."}
+    wrong = gettext_lazy("Choose one of these.")
     field = forms.ChoiceField(label=label, choices=choices, widget=ShortSelect, **more)
-    field.error_messages.update(messages)
+    field.error_messages.update({"invalid_choice": wrong, "required": wrong})
     return field
 
 
-def zone(label: str = "Time zone", **more: Any) -> forms.CharField:
+def zone(**more: Any) -> forms.CharField:
     """Returns a field that takes a time zone; whether there is one of that name, an action says."""
-    return forms.CharField(label=label, max_length=LONGEST_ZONE, widget=ZoneSelect, **more)
+    return forms.CharField(
+        label=gettext_lazy("Time zone"), max_length=LONGEST_ZONE, widget=ZoneSelect, **more
+    )
 
 
 class MailForm(forms.Form):
@@ -119,24 +138,28 @@ class MailForm(forms.Form):
             return
         for error in refusal.errors:
             name = error.pointer.removeprefix("#/")
-            self.add_error(name if name in self.fields else None, error.detail)
+            self.add_error(name if name in self.fields else None, translated(error.detail))
 
 
 class SubscribeForm(MailForm):
     """An address, what it wants to hear of, and when."""
 
     email = forms.CharField(
-        label="E-mail",
+        label=gettext_lazy("E-mail"),
         max_length=LONGEST_ADDRESS,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": "An e-mail address is needed."},
+        error_messages={"required": gettext_lazy("An e-mail address is needed.")},
     )
-    what = choice("What", [])
+    what = choice(gettext_lazy("What"), [])
     frequency = choice(
-        "How often",
-        [(value, HOW_OFTEN[value].capitalize()) for value in ("daily", "weekly", "instant")],
+        gettext_lazy("How often"),
+        [
+            ("daily", gettext_lazy("Every day")),
+            ("weekly", gettext_lazy("Every week")),
+            ("instant", gettext_lazy("At once")),
+        ],
     )
-    send_hour = choice("Hour of the digest", HOURS, initial="7")
+    send_hour = choice(gettext_lazy("Hour of the digest"), HOURS, initial="7")
     tz = zone()
 
     def __init__(self, data: Any = None, *, is_open: bool) -> None:
@@ -147,9 +170,9 @@ class SubscribeForm(MailForm):
             is_open: the thread takes comments, so that there will be news of it.
         """
         super().__init__(data, auto_id="subscribe-%s", initial={"tz": settings.TIME_ZONE})
-        what = [(SITE, "All posts and comments")]
+        what = [(SITE, gettext("All posts and comments"))]
         if is_open:
-            what.append((THREAD, "Comments on this page"))
+            what.append((THREAD, gettext("Comments on this page")))
         self.fields["what"].choices = what  # type: ignore[attr-defined]
         if not self.is_bound:
             # The script may choose the zone of the browser, as long as nobody has chosen one.
@@ -192,9 +215,12 @@ class SubscribeForm(MailForm):
 class SettingsForm(MailForm):
     """When and how often mail comes to a subscriber: one rhythm for all that is in the digest."""
 
-    rhythm = choice("The digest comes", [("daily", "every day"), ("weekly", "every week")])
-    weekday = choice("Day, if weekly", DAYS)
-    send_hour = choice("Hour", HOURS)
+    rhythm = choice(
+        gettext_lazy("The digest comes"),
+        [("daily", gettext_lazy("every day")), ("weekly", gettext_lazy("every week"))],
+    )
+    weekday = choice(gettext_lazy("Day, if weekly"), DAYS)
+    send_hour = choice(gettext_lazy("Hour"), HOURS)
     tz = zone()
 
     def __init__(
@@ -215,9 +241,9 @@ class SettingsForm(MailForm):
         super().__init__(data, auto_id="settings-%s", initial=initial)
         self.active = active
         for one in active:
-            choices = [("digest", "in the digest"), ("instant", "at once")]
+            choices = [("digest", gettext("in the digest")), ("instant", gettext("at once"))]
             how = "instant" if one.frequency == Frequency.INSTANT else "digest"
-            field = choice("How it comes", choices, initial=how, required=False)
+            field = choice(gettext("How it comes"), choices, initial=how, required=False)
             self.fields[f"how-{one.pk}"] = field
 
     def frequency_of(self, subscription: Subscription) -> Frequency:

@@ -45,6 +45,7 @@ from comments.actions.subscribing import (
 )
 from comments.conf import options
 from comments.errors import Malformed, NotFound, Refusal, TooLarge, ValidationFailed
+from comments.language import translated
 from comments.models import Channel, Frequency, Subscriber, Subscription, Thread
 from comments.queries.scopes import Scope, scope_named, wanted_by
 from comments.queries.sites import profile_of, site_of
@@ -59,6 +60,7 @@ from comments.rules.subscribing import CONFIRM_DAYS
 from comments.views.bodies import check_body
 from comments.views.forms import sentence_for, whole_number
 from comments.views.subscribe_forms import SettingsForm
+from comments.words import gettext_noop
 
 State = Subscription.State
 SEE_OTHER = 303
@@ -70,10 +72,10 @@ PRIVATE = {
     "X-Robots-Tag": "noindex",
 }
 DONE = {
-    "saved": "Your settings are saved.",
-    "paused": "No mail comes until you resume it.",
-    "resumed": "Mail comes again.",
-    "rejoined": "You hear of that conversation again.",
+    "saved": gettext_noop("Your settings are saved."),
+    "paused": gettext_noop("No mail comes until you resume it."),
+    "resumed": gettext_noop("Mail comes again."),
+    "rejoined": gettext_noop("You hear of that conversation again."),
 }
 
 
@@ -137,6 +139,11 @@ class SecretPage(View):
         """Returns the time of the request."""
         return timezone.now()
 
+    @cached_property
+    def digest(self) -> str:
+        """Returns the name of the site's digest."""
+        return translated(profile_of(self.site).digest_name)
+
     @property
     def token(self) -> str:
         """Returns the secret in the address."""
@@ -154,16 +161,15 @@ class SecretPage(View):
     def show(self, page: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
         """Returns a page with what all of them show."""
         site = self.site
-        shared = {"site": site, "digest": profile_of(site).digest_name, "token": self.token}
+        shared = {"site": site, "digest": self.digest, "token": self.token}
         template = f"comments/subscription_{page}.html"
         return render(self.request, template, {**shared, **context}, status=status)
 
     def wish(self, row: Subscription, **more: Any) -> Wish:
         """Returns a subscription of the subscriber as he is shown it."""
-        digest = profile_of(self.site).digest_name
-        return Wish(
-            row, label_of(row, digest=digest), when_of(row, self.subscriber), digest, **more
-        )
+        label = translated(label_of(row, digest=self.digest))
+        when = translated(when_of(row, self.subscriber))
+        return Wish(row, label, when, self.digest, **more)
 
 
 class ConfirmPage(SecretPage):
@@ -277,7 +283,7 @@ class SettingsPage(SecretPage):
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """Shows everything."""
-        notice = DONE.get(request.GET.get("done", ""), "")
+        notice = translated(DONE.get(request.GET.get("done", ""), ""))
         return self._show(self._form(), notice=notice)
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
@@ -299,7 +305,7 @@ class SettingsPage(SecretPage):
         if do == "forget":
             forget_subscriber(self.token, site_id=self.site.pk)
             return self.show("left", {"subscriber": None, "is_forgotten": True})
-        raise Malformed("The form does not say what to do.")
+        raise Malformed(gettext_noop("The form does not say what to do."))
 
     def _save(self) -> HttpResponse:
         form = self._form(self.request.POST)

@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 from django.views import View
 
 from comments.actions.answering import AnswerKnown
@@ -45,6 +46,7 @@ from comments.errors import (
     ThreadClosed,
     ValidationFailed,
 )
+from comments.language import translated
 from comments.models import Comment, Format, ThreadState
 from comments.queries.comments import item_of
 from comments.queries.sites import profile_of, site_of
@@ -63,6 +65,7 @@ from comments.views.showing import Asked, Showing, thread_view
 from comments.views.subscribe_forms import MailForm
 from comments.views.subscribing import subscribe_by, tell_of_answers
 from comments.views.viewers import Viewer, forget_guest, remember_guest, viewer_of
+from comments.words import gettext_noop
 
 VOTES = {"up": 1, "down": -1, "none": None}
 SEE_OTHER = 303
@@ -96,7 +99,7 @@ class ThreadPage(View):
             place=place_of(self.request, last_number=head.last_number),
             query=self.request.GET,
             now=timezone.now(),
-            digest=profile_of(site).digest_name,
+            digest=translated(profile_of(site).digest_name),
         )
 
     @property
@@ -162,7 +165,7 @@ class ThreadPage(View):
         """
         comment = comment_for(comment_id, editor=self.viewer.editor)
         if comment.thread_id != self.asked.head.id:
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         if not self.asked.is_open and not self.viewer.is_moderator:
             raise ThreadClosed()
         return comment
@@ -227,7 +230,7 @@ class ThreadPage(View):
             "subscribe": self._subscribe,
         }.get(request.POST.get("do", ""))
         if do is None:
-            raise Malformed("The form does not say what to do.")
+            raise Malformed(gettext_noop("The form does not say what to do."))
         return do()
 
     def _sent_form(self, *, name_needed: bool) -> CommentForm:
@@ -241,7 +244,7 @@ class ThreadPage(View):
         )
         form.check(name_needed=name_needed)
         if sent.get("reply_to") and form.reply_to is None:
-            form.add_error(None, "There is no such comment to reply to.")
+            form.add_error(None, gettext("There is no such comment to reply to."))
         return form
 
     def _preview(self) -> HttpResponse:
@@ -345,7 +348,7 @@ class ThreadPage(View):
         comment = self._own(whole_number(self.request.POST.get("comment")) or 0)
         version = whole_number(self.request.POST.get("version"))
         if version is None:
-            raise Malformed("The form does not say which version it changes.")
+            raise Malformed(gettext_noop("The form does not say which version it changes."))
         return comment, version
 
     def _sent_edit(self) -> tuple[Comment, EditForm]:
@@ -411,7 +414,7 @@ class ThreadPage(View):
         name, _, text = choice.partition(":")
         comment_id = whole_number(text)
         if name not in VOTES or comment_id is None:
-            raise Malformed("This is no vote.")
+            raise Malformed(gettext_noop("This is no vote."))
         found = Comment.objects.filter(pk=comment_id, thread_id=self.asked.head.id)
         number = found.values_list("number", flat=True).first()
         try:

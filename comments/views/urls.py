@@ -10,7 +10,17 @@ OWN = "subscriptions/<str:token>/"
 
 urlpatterns = [
     path("threads/<str:key>/feed.atom", feeds.ThreadFeed.as_view(), name="thread-feed"),
+    path(
+        "threads/<str:key>/feed.json",
+        feeds.ThreadFeed.as_view(format=feeds.JSON),
+        name="thread-feed-json",
+    ),
     path("comments/feed.atom", feeds.SiteFeed.as_view(), name="comments-feed"),
+    path(
+        "comments/feed.json",
+        feeds.SiteFeed.as_view(format=feeds.JSON),
+        name="comments-feed-json",
+    ),
     path("problems/", problems.index, name="problems"),
     path("problems/<str:code>/", problems.explain, name="problem"),
     path(OWN, subscriptions.SettingsPage.as_view(), name="subscription-settings"),

@@ -143,14 +143,19 @@ def served(*, workers: int, **environment: str) -> Iterator[Server]:
     command += ["--blocking-threads", "4", "--no-access-log", "blog.wsgi:application"]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     try:
-        _wait_for(port, process)
+        wait_for_port(port, process)
         yield Server(port, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Returns when a server that is starting takes connections.
+
+    Raises:
+        SystemExit: it ended, or took too long.
+    """
     for _ in range(PATIENCE_SECONDS * 20):
         if process.poll() is not None:
             break

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,12 +15,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from blog.management.commands.serve import prepare_stream
 from blog.models import Post
 from tests.conftest import ROOT
+from tests.streaming.sse import Listener
 
 PATIENCE_SECONDS = 120
 ADDRESS = "/api/v1/counts/?key=none"
@@ -65,6 +71,7 @@ def serving(
         "DATABASE_URL": f"sqlite:///{tmp_path / 'blog.sqlite3'}",
         "DJANGO_SETTINGS_MODULE": "blog.settings",
         "OUTBOX_DIR": str(tmp_path / "outbox"),
+        "SITE_URL": f"http://127.0.0.1:{port}",
     }
     server = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--first-run", f"--port={port}", *options],
@@ -203,3 +210,125 @@ def test_background_work_can_be_left_to_another_machine(tmp_path: Path) -> None:
         )
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE_SECONDS) == 0
+
+
+# --- live streams -----------------------------------------------------------------------------
+
+
+def stream_of(server: subprocess.Popen[str], *, but_not: int = 0) -> int:
+    """Returns the id of a server's process for live streams as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        for process in processes_of(server):
+            with suppress(OSError):  # it ended meanwhile
+                command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+                if b"stream" in command and process != but_not:
+                    return process
+        time.sleep(0.1)
+    raise AssertionError("nobody serves streams")
+
+
+def thread_at(connection: HTTPConnection) -> dict[str, Any]:
+    """Returns the thread of the post that a first run brings."""
+    [post] = json.loads(body_at(connection, "/api/v1/posts/"))["items"]
+    address = f"/api/v1/threads/{quote(post['thread']['key'])}/"
+    thread: dict[str, Any] = json.loads(body_at(connection, address))
+    return thread
+
+
+def listener_at(address: str, *, since: int | None = None) -> Listener:
+    """Returns a reader of the stream at an address, as soon as somebody serves it."""
+    parts = urlsplit(address)
+    assert parts.port is not None
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return Listener(parts.port, parts.path.split("/")[-3], since=since)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "nobody serves streams"
+            time.sleep(0.1)
+
+
+@needs_proc
+def test_streams_are_served_beside_and_again_when_killed_and_end_with_the_server(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as (server, connection):
+        thread = thread_at(connection)
+        address = thread["links"]["stream"]
+        assert urlsplit(address).hostname == "127.0.0.1"
+        connection.request("GET", "/")
+        page = connection.getresponse()
+        page.read()
+        [sources] = re.findall(r"connect-src ([^;]*)", page.headers["Content-Security-Policy"])
+        assert "{0.scheme}://{0.netloc}".format(urlsplit(address)) in sources.split()
+        with listener_at(address) as reader:
+            assert reader.wait_for(0).data == {"version": thread["version"]}
+            first = stream_of(server)
+            os.kill(first, signal.SIGKILL)
+            reader.wait_for_end()
+        second = stream_of(server, but_not=first)
+        with listener_at(address, since=reader.last - 1) as reader:
+            reader.wait_for(thread["version"])
+            server.kill()
+            wait_until_gone(second)
+            reader.wait_for_end()
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+@needs_proc
+def test_told_to_stop_the_server_ends_its_streams_cleanly(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path) as (server, connection),
+        listener_at(thread_at(connection)["links"]["stream"]) as reader,
+    ):
+        reader.wait_for(0)
+        server.send_signal(signal.SIGTERM)
+        reader.wait_for_end()
+        assert reader.has_ended
+        assert server.wait(PATIENCE_SECONDS) == 0
+
+
+@needs_proc
+def test_a_site_can_be_without_streams(tmp_path: Path) -> None:
+    with serving(tmp_path, "--no-stream") as (server, connection):
+        assert thread_at(connection)["links"]["stream"] is None
+        wait_for_background(server)
+        for process in processes_of(server):
+            assert b"stream" not in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch, *, site: str, port: int, **more: Any) -> Any:
+    """Returns where streams are served, and what the environment says of them then."""
+    monkeypatch.setenv("SITE_URL", site)
+    monkeypatch.setenv("STREAM_URL", more.pop("stream_url", ""))
+    options = {"host": "127.0.0.1", "port": port, "stream_port": None, "no_stream": False}
+    return prepare_stream({**options, **more}), os.environ["STREAM_URL"]
+
+
+def test_streams_are_at_the_next_free_port(
+    taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = f"http://127.0.0.1:{taken_port - 1}"
+    chosen, said = prepared(monkeypatch, site=site, port=taken_port - 1)
+    assert taken_port < chosen <= taken_port + 20
+    assert said == f":{chosen}"
+
+
+def test_a_taken_port_for_streams_is_said(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match=f":{taken_port}: .*STREAM_PORT"):
+        prepared(monkeypatch, site="http://x.example:9", port=9, stream_port=taken_port)
+
+
+def test_behind_a_proxy_streams_are_where_the_operator_says_or_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site = "https://blog.example"
+    assert prepared(monkeypatch, site=site, port=8000) == (None, "")
+    for url in ("/", "https://live.example"):
+        found = prepared(monkeypatch, site=site, port=8000, stream_url=url, stream_port=port)
+        assert found == (port, url)
+        found = prepared(monkeypatch, site=site, port=8000, stream_url=url, no_stream=True)
+        assert found == (None, url)

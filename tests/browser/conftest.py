@@ -8,7 +8,9 @@ from django.contrib.sites.models import Site
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from tests.making import make_moderator
+from comments.models import Thread
+from tests.browser.places import make_talk
+from tests.making import make_moderator, post
 
 
 @pytest.fixture
@@ -27,3 +29,12 @@ def sessions(site: Site) -> dict[str, str]:
         client.force_login(make_moderator(name))
         made[name] = client.cookies[settings.SESSION_COOKIE_NAME].value
     return made
+
+
+@pytest.fixture
+def talk(site: Site) -> Thread:
+    """Returns a post's thread with a comment of Ana's and Bo's reply."""
+    thread = make_talk(site)
+    post(thread, "Rivers run to the sea.", name="Ana Müller")
+    post(thread, "Second thoughts.", name="Bo", to=1)
+    return thread

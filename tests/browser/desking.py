@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
 from comments.actions.changing import edit_comment
@@ -23,7 +23,8 @@ from comments.models import (
     Comment,
     FlagReason,
 )
-from tests.browser.test_page import ARGUMENTS, DESK
+from tests.browser.browsers import browser_of
+from tests.browser.test_page import DESK
 from tests.making import SOMEBODY, author_of, make_thread, post
 
 QUEUE = "/admin/moderation/"
@@ -45,8 +46,7 @@ def opener(path: str, server: LiveServer, sessions: dict[str, str]) -> Iterator[
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with browser_of(path) as browser:
 
         def open_(address: str = QUEUE, *, as_: str = "ida", **options: Any) -> Page:
             context: BrowserContext = browser.new_context(**{"viewport": DESK, **options})
@@ -59,7 +59,6 @@ def opener(path: str, server: LiveServer, sessions: dict[str, str]) -> Iterator[
             return page
 
         yield open_
-        browser.close()
     assert complaints == []
 
 

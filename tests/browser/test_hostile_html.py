@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from comments.rules.rendering import MentionTarget, render
+from tests.browser.browsers import browser_of
 from tests.corpus.reading import in_both_formats, own_payloads, rows_of
 
 pytestmark = pytest.mark.browser
@@ -29,10 +30,6 @@ AT_ONCE = 1_000
 MARK = "<span>.</span>"
 """Stands behind each comment: what a comment leaves open would wrap it."""
 
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 WATCH = """
 (() => {
@@ -207,10 +204,8 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with browser_of(chromium) as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

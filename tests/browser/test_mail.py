@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from comments.rules.editions import EditionContent
-from tests.browser.test_page import overflow, started
+from tests.browser.browsers import browser_of
+from tests.browser.test_page import overflow
 from tests.mail.composing import answer, comment, confirmation, digest, instant, parts_of, post
 
 pytestmark = pytest.mark.browser
@@ -95,7 +96,7 @@ MAILS = {
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with started(chromium) as found:
+    with browser_of(chromium) as found:
         yield found
 
 

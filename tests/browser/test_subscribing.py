@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from django.contrib.sites.models import Site
 from django.urls import reverse
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from blog.models import Post
 from blog.publishing import save_post
 from comments.models import Delivery, SiteSettings, Subscriber, Subscription, ThreadState
 from tests.browser.asking import asked_in_a_thread
+from tests.browser.browsers import browser_of
 from tests.making import NOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -53,10 +54,7 @@ def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with browser_of(path) as browser:
 
         def open_(address: str, **options: Any) -> Page:
             page = browser.new_context(**{"viewport": PHONE, **options}).new_page()
@@ -65,7 +63,6 @@ def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
             return page
 
         yield open_
-        browser.close()
     assert complaints == []
 
 

@@ -362,6 +362,13 @@ def drill(name: str) -> Callable[[Spec], None]:
     return act_of_it
 
 
+def tell(spec: Spec) -> None:
+    """Changes the thread as it is told, line by line."""
+    from tests.concurrency import teller
+
+    teller.tell(spec)
+
+
 ACTS = {
     "begin": begin,
     "decide": decide,
@@ -375,6 +382,7 @@ ACTS = {
     "post_over_http": post_over_http,
     "send": drill("send"),
     "subscribe_people": drill("subscribe_people"),
+    "tell": tell,
     "write_and_vote": write_and_vote,
 }
 

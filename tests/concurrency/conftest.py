@@ -73,6 +73,11 @@ class Actor:
         """Sends the process a line: it begins, or ends."""
         self._connection.sendall(b"\n")
 
+    def ask(self, **told: Any) -> dict[str, Any]:
+        """Returns what the process says of one thing that it was told to do."""
+        self._connection.sendall(json.dumps(told).encode() + b"\n")
+        return self.line()
+
     def rest(self) -> list[dict[str, Any]]:
         """Returns everything else that the process says until it ends well."""
         said: list[dict[str, Any]] = []

@@ -28,9 +28,10 @@ PLANTED = [
     ("comments/models/planted.py", "import comments.queries", LAYERS),
     ("comments/queries/planted.py", "def late():\n    import comments.actions", LAYERS),
     ("comments/actions/planted.py", "import comments.api", LAYERS),
-    ("comments/api/planted.py", "import comments.views", LAYERS),
+    ("comments/api/planted.py", "import comments.admin", LAYERS),
     ("comments/views/planted.py", "import comments.api", LAYERS),
     ("comments/admin/planted.py", "import comments.management", LAYERS),
+    ("comments/streaming/planted.py", "import comments.api", LAYERS),
     ("comments/views/planted.py", "def late():\n    from blog import env", PRODUCT),
     ("blog/seed/planted.py", "from django.conf import settings", DOCUMENT),
 ]

@@ -125,9 +125,11 @@ def test_a_feed_reads_the_latest_in_their_order_and_sorts_nothing(
     assert not [line for line in lines if line.startswith("SCAN") or "B-TREE" in line]
 
 
-def test_the_feed_of_a_thread_asks_for_no_thread() -> None:
+def test_the_feed_of_a_thread_asks_for_no_thread_and_looks_each_parent_up_by_its_id() -> None:
     head = filled()
     (plan,) = plans_of(lambda: latest_in_thread(head))
     assert plan == [
-        "SEARCH comments_comment USING INDEX sqlite_autoindex_comments_comment_1 (thread_id=?)"
+        "SEARCH comments_comment USING INDEX sqlite_autoindex_comments_comment_1 (thread_id=?)",
+        "CORRELATED SCALAR SUBQUERY 1",
+        "SEARCH U0 USING INTEGER PRIMARY KEY (rowid=?)",
     ]

@@ -1,4 +1,4 @@
-"""The Atom feeds: valid, conditional, complete, and silent about what is nobody's business."""
+"""The feeds: valid, conditional, complete, and silent about what is nobody's business."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from comments.actions.generating import generate_thread
 from comments.actions.people import GuestName, Writer
 from comments.actions.posting import submit_comment
 from comments.actions.threads import NumberedText, add_numbered_comments, open_thread
-from comments.models import Comment
+from comments.models import Comment, ThreadAlias
 from comments.queries.pages import page_store
+from comments.queries.sites import profile_of
 from tests.making import NOW, author_of, decide, later, make_thread, post
 
 pytestmark = pytest.mark.django_db
 
 SITE = "/comments/feed.atom"
+SITE_JSON = "/comments/feed.json"
+FEED_JSON = "/threads/a-thread/feed.json"
 FEED = "/threads/a-thread/feed.atom"
 ATOM = "{http://www.w3.org/2005/Atom}"
 ORIGIN = "http://127.0.0.1:8000"
@@ -74,7 +77,8 @@ def test_a_feed_holds_what_rfc_4287_asks_for() -> None:
     assert href(entry) == f"{ORIGIN}/posts/a-thread/#comment-1"
     content = entry.find(f"{ATOM}content")
     assert content is not None
-    assert (content.get("type"), content.text) == ("html", comment.html)
+    assert content.get("type") == "html"
+    assert content.text == f'<div dir="auto">{comment.html}</div>'
     assert entry.find(f"{ATOM}summary") is None
 
 
@@ -116,8 +120,9 @@ def test_what_cannot_be_read_is_in_no_feed() -> None:
     held_thread = make_thread("held", premoderation=True)
     post(held_thread, "Held.", name="Chi")
     decide(comment_id=gone.comment.pk, action="reject", now=later(1))
-    for address in (FEED, SITE, "/threads/held/feed.atom"):
-        response, _ = read(address)
+    for address in (FEED, SITE, FEED_JSON, SITE_JSON, "/threads/held/feed.atom"):
+        response = Client().get(address)
+        assert response.status_code == 200
         assert b"Gone." not in response.content
         assert b"Held." not in response.content
 
@@ -132,8 +137,9 @@ def test_no_address_of_a_commenter_is_in_a_feed() -> None:
         reply_to_number=None,
         now=NOW,
     )
-    for address in (FEED, SITE):
-        response, _ = read(address)
+    for address in (FEED, SITE, FEED_JSON, SITE_JSON):
+        response = Client().get(address)
+        assert response.status_code == 200
         assert b"ana@example.org" not in response.content
         assert b"<email" not in response.content
 
@@ -163,18 +169,18 @@ def test_comments_without_a_date_stand_in_the_sites_feed_where_their_thread_was_
     post(make_thread("dated"), "Dated.")
     _, feed = read(SITE)
     assert [value(entry, "content") for entry in entries(feed)] == [
-        "<p>Young.</p>",
-        "<p>Dated.</p>",
-        "<p>Old.</p>",
+        '<div dir="auto"><p>Young.</p></div>',
+        '<div dir="auto"><p>Dated.</p></div>',
+        '<div dir="auto"><p>Old.</p></div>',
     ]
 
 
-@pytest.mark.parametrize("address", [FEED, SITE])
+@pytest.mark.parametrize("address", [FEED, SITE, FEED_JSON, SITE_JSON])
 def test_a_reader_that_has_the_feed_is_told_so_after_one_query(address: str) -> None:
     thread = make_thread()
     comment = post(thread, "First.")
-    response, _ = read(address)
     client = Client()
+    response = client.get(address)
     with CaptureQueriesContext(connection) as queries:
         again = client.get(address, headers={"if-none-match": response["ETag"]})
     assert (again.status_code, again.content, len(queries)) == (304, b"", 1)
@@ -206,32 +212,54 @@ def test_a_removed_comment_changes_the_feed(address: str) -> None:
     assert value(feed, "updated") == "2026-11-23T12:00:05+00:00"
 
 
-@pytest.mark.parametrize(("address", "queries"), [("/threads/{}/feed.atom", 2), (SITE, 3)])
+@pytest.mark.parametrize(
+    ("address", "queries"),
+    [
+        ("/threads/{}/feed.atom", 2),
+        ("/threads/{}/feed.json", 2),
+        (SITE, 3),
+        (SITE_JSON, 3),
+    ],
+)
 def test_the_number_of_queries_of_a_feed_does_not_depend_on_the_thread(
     address: str, queries: int
 ) -> None:
-    Site.objects.get_current()  # kept by Django from the first request on
+    profile_of(Site.objects.get_current())  # both are kept from the first request on
     for key, size in (("few", 5), ("many", 2_000)):
         make_thread(key)
         generate_thread(site_id=1, key=key, comments=size, seed=7)
         page_store().clear()
         with CaptureQueriesContext(connection) as found:
-            read(address.format(key))
+            assert Client().get(address.format(key)).status_code == 200
         assert len(found) == queries
 
 
 def test_a_feed_sets_no_cookie_and_may_be_kept_by_everybody() -> None:
     make_thread()
-    for address in (FEED, SITE):
-        response, _ = read(address)
+    for address in (FEED, SITE, FEED_JSON, SITE_JSON):
+        response = Client().get(address)
         assert response.cookies == {}
         assert response["Cache-Control"].startswith("public")
         assert response["Vary"].lower() == "origin"
 
 
+@pytest.mark.parametrize("ending", ["atom", "json"])
 @pytest.mark.parametrize("key", ["nothing", "%00", "x" * 300])
-def test_the_feed_of_an_unknown_thread_is_a_404(key: str) -> None:
-    assert Client().get(f"/threads/{key}/feed.atom").status_code == 404
+def test_the_feed_of_an_unknown_thread_is_a_404(key: str, ending: str) -> None:
+    assert Client().get(f"/threads/{key}/feed.{ending}").status_code == 404
+
+
+def test_the_formats_of_a_feed_have_marks_of_their_own() -> None:
+    post(make_thread())
+    marks = {Client().get(address)["ETag"] for address in (FEED, SITE, FEED_JSON, SITE_JSON)}
+    assert len(marks) == 4
+
+
+def test_a_former_key_gives_the_feed_under_the_key_of_today() -> None:
+    thread = make_thread()
+    ThreadAlias.objects.create(site_id=1, thread=thread, key="of-old")
+    _, feed = read("/threads/of-old/feed.atom")
+    assert href(feed, "self") == f"{ORIGIN}{FEED}"
 
 
 def test_a_site_without_a_thread_has_an_empty_feed() -> None:

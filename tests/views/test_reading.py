@@ -150,7 +150,7 @@ def test_replies_that_a_moderator_folds_stand_in_a_closed_box() -> None:
     assert opened.get("open") is not None
 
 
-def test_a_page_that_begins_inside_a_folded_branch_folds_it_too() -> None:
+def test_the_replies_that_are_cut_in_a_folded_branch_are_folded_with_it() -> None:
     thread = make_page()
     loud = post(thread, "Loud.")
     post(thread, "Beside.", name="Bo")
@@ -163,11 +163,31 @@ def test_a_page_that_begins_inside_a_folded_branch_folds_it_too() -> None:
         replies_policy=RepliesPolicy.COLLAPSE,
     )
     browser = Browser()
-    browser.open(PAGE)
-    page = browser.open(browser.shown.link("Load more comments ↓"))
+    page = browser.open(PAGE)
+    assert page.numbers() == [1, 3, 4, 5, 6, 7, 2]
     (box,) = page.get("comments").iter("details")
-    assert len(list(box.iter("article"))) == 11
-    assert page.numbers()[-1] == 2
+    assert len(list(box.iter("article"))) == 5
+    (hole,) = [li for li in box.iter("li") if "hole" in (li.get("class") or "")]
+    assert text_of(hole) == "55 more replies to comment 1"
+    rest = browser.open(page.link("55 more replies to comment 1"))
+    assert rest.numbers() == [1, *range(8, 58)]
+    assert rest.get("comment-8") in list(next(rest.get("comments").iter("details")).iter("article"))
+    assert browser.open(rest.link("Load more replies ↓")).numbers() == [1, *range(58, 63)]
+
+
+def test_a_branch_too_deep_for_the_page_goes_on_on_a_page_of_its_own() -> None:
+    thread = make_page()
+    post(thread, "Beside.")
+    for depth in range(60):
+        post(thread, f"Depth {depth}.", name="Bo", to=depth + 1 if depth else None)
+    browser = Browser()
+    page = browser.open(PAGE)
+    assert page.numbers() == [1, *range(2, 8)]
+    link = "Continue this thread (54 more replies) to comment 7"
+    branch = browser.open(page.link(link))
+    assert branch.numbers() == list(range(2, 13))
+    assert "is-sought" in (branch.get("comment-7").get("class") or "")
+    assert browser.open(branch.link("All comments")).numbers() == page.numbers()
 
 
 def test_paging_by_links_shows_each_comment_once_forwards_and_back() -> None:
@@ -222,10 +242,10 @@ def test_links_in_texts_lead_to_comments_on_other_pages_without_a_script() -> No
     post(thread, "Thanks @Ana.", name="Bo")
     browser = Browser()
     page = browser.open(f"{PAGE}?comment=61")
-    assert page.link("#60", inside="comment-61") == "#comment-60"
+    assert page.link("#60", inside="comment-61") == "?comment=60#comment-60"
     assert page.link("#3", inside="comment-61") == "?comment=3#comment-3"
     assert 3 in browser.open("?comment=3#comment-3").numbers()
-    assert browser.open("?comment=62").link("@Ana", inside="comment-62") == "#comment-61"
+    assert browser.open("?comment=62").link("@Ana", inside="comment-62") == "?comment=61#comment-61"
 
 
 def test_a_link_written_as_text_stays_text() -> None:
@@ -333,9 +353,9 @@ def test_the_number_of_queries_does_not_depend_on_the_thread(known: bool) -> Non
         with CaptureQueriesContext(connection) as queries:
             browser.open(f"/pages/{key}/")
         counts[key] = len(queries)
-    # The thread; rows, mentions, references, back-links. A guest besides: who it is, the votes,
-    # what others do not see.
-    assert counts == ({"few": 8, "many": 8} if known else {"few": 5, "many": 5})
+    # The thread; rows, mentions, references, back-links. Of a long thread besides: each further
+    # level of replies. A guest besides: who it is, the votes, what others do not see.
+    assert counts == ({"few": 8, "many": 13} if known else {"few": 5, "many": 10})
 
 
 def test_a_page_in_the_middle_of_a_thread_costs_the_same_wherever_it_is() -> None:
@@ -348,9 +368,8 @@ def test_a_page_in_the_middle_of_a_thread_costs_the_same_wherever_it_is() -> Non
         with CaptureQueriesContext(connection) as queries:
             assert number in browser.open(f"?comment={number}").numbers()
         counts.add(len(queries))
-    # Besides the five: where the comment stands, what precedes it, and what is folded above a
-    # page that begins inside a branch.
-    assert counts <= {7, 8}
+    # The thread; the comment, what it answers, mentions, references, back-links; each level below.
+    assert max(counts) <= 11
 
 
 def test_a_page_is_private_and_varies_by_cookie() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-STYLES = ROOT / "comments" / "static" / "comments" / "comments.css"
+STYLES = ROOT / "comments" / "static" / "comments" / "thread.css"
 PAIRS = [
     *(("text", ground) for ground in ("ground", "raised", "sought", "wait-ground")),
     *(("text", ground) for ground in ("good-ground", "bad-ground")),
@@ -22,8 +22,11 @@ PAIRS = [
 
 def colours(scheme: str) -> dict[str, str]:
     """Returns the colours of a scheme by the names of their custom properties."""
-    light, dark = STYLES.read_text(encoding="utf-8").split("@media", 2)[:2]
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    pairs = re.findall(
+        r"--([\w-]+): var\(--comments-\1, light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)\);",
+        STYLES.read_text(encoding="utf-8"),
+    )
+    return {name: light if scheme == "light" else dark for name, light, dark in pairs}
 
 
 def luminance(colour: str) -> float:

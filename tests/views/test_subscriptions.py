@@ -450,7 +450,7 @@ def test_the_settings_show_what_comes_what_does_not_and_what_was_agreed_to(
     (table,) = page.all("table")
     rows = [text_of(row) for row in list(table.iter("tr"))[1:]]
     assert len(rows) == ana.consents.count()
-    assert "asked for mail, by test, from 203.0.113.9" in rows[-1]
+    assert "asked for mail (test, 203.0.113.9)" in rows[-1]
     assert Consent.objects.earliest("pk").wording in rows[-1]
 
 

@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -19,11 +21,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.urls import reverse
 
-from blog.env import ROOT, require_secret_key
+from blog.env import ROOT, read_environment, require_secret_key
 from blog.models import Post
 
 # As many as granian takes for sensible; each holds a connection to the database.
 THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
+
+HTTP_PORT = 80
+PORTS_TRIED = 20
+"""For streams, where no port was chosen."""
 
 STOP_SECONDS = 10
 """How long a request may take to end once the server has been told to stop."""
@@ -31,6 +37,9 @@ STOP_SECONDS = 10
 
 class Command(BaseCommand):
     """``manage.py serve``."""
+
+    stream_port: int | None = None
+    """Where the live streams are served, if they are."""
 
     help = "Serves the site with granian; --first-run makes a new installation ready before."
     requires_system_checks = ()  # after the port has been looked at
@@ -53,6 +62,18 @@ class Command(BaseCommand):
             action="store_true",
             help="without a process for background work beside it: `manage.py work` runs elsewhere",
         )
+        parser.add_argument(
+            "--stream-port",
+            type=port_number,
+            default=read_environment().stream_port,
+            help="of the live streams (default: STREAM_PORT, else the next port that is free)",
+        )
+        parser.add_argument(
+            "--no-stream",
+            action="store_true",
+            help="without a process for live streams beside it: `manage.py stream` runs elsewhere, "
+            "or nobody needs them",
+        )
         parser.add_argument("--first-run", action="store_true", help="see manage.py first_run")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -69,6 +90,8 @@ class Command(BaseCommand):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         command = [sys.executable, "-m", "blog.serving"]
         command += [] if options["no_work"] else ["--work"]
+        if self.stream_port is not None:
+            command += ["--stream", options["host"], str(self.stream_port)]
         command += ["--interface", "wsgi"]
         command += ["--host", options["host"], "--port", str(options["port"])]
         command += ["--working-dir", str(ROOT), "--log-level", "warning"]
@@ -87,6 +110,7 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
         refuse_taken(host=host, port=port)
+        self.stream_port = prepare_stream(options)
         if options["first_run"]:
             call_command("first_run", stdout=self.stdout)
         self.check()
@@ -104,6 +128,45 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def prepare_stream(options: dict[str, Any]) -> int | None:
+    """Returns the port to serve live streams at, or ``None`` for no streams.
+
+    Without ``STREAM_URL`` readers find them at a port of the site's own host. So there are none
+    where readers reach the site through a proxy, of which nobody here knows what it passes on.
+    What the server and its processes are to know of it is left in the environment.
+
+    Raises:
+        CommandError: the port that was asked for is taken.
+    """
+    environment = read_environment()
+    host, port = options["host"], options["port"]
+    site = urlsplit(environment.site_url)
+    is_reached_directly = site.scheme == "http" and (site.port or HTTP_PORT) == port
+    if options["no_stream"] or not (environment.stream_url or is_reached_directly):
+        return None
+    chosen: int | None = options["stream_port"]
+    if chosen is None:
+        chosen = free_port(host=host, after=port)
+    else:
+        refuse_taken(host=host, port=chosen, named="STREAM_PORT= or --stream-port")
+    if not environment.stream_url:
+        os.environ["STREAM_URL"] = f":{chosen}"
+    return chosen
+
+
+def free_port(*, host: str, after: int) -> int:
+    """Returns the first port after another one that is free to listen at.
+
+    Raises:
+        CommandError: none of those that were tried is.
+    """
+    for port in range(after + 1, after + 1 + PORTS_TRIED):
+        with suppress(CommandError):
+            refuse_taken(host=host, port=port)
+            return port
+    raise CommandError(f"No port after {after} is free for streams: see STREAM_PORT, --no-stream.")
+
+
 def port_number(text: str) -> int:
     """Returns the TCP port that a text names.
 
@@ -115,8 +178,11 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def refuse_taken(*, host: str, port: int) -> None:
+def refuse_taken(*, host: str, port: int, named: str = "PORT= (make run) or --port") -> None:
     """Returns when the address is free to listen at.
+
+    Args:
+        named: by what another port is chosen.
 
     Raises:
         CommandError: another program listens there, or this machine has no such address.
@@ -130,6 +196,5 @@ def refuse_taken(*, host: str, port: int) -> None:
         except OSError as error:
             reason = error.strerror or str(error)
             raise CommandError(
-                f"Cannot listen at {host}:{port}: {reason}. Choose another port with PORT= "
-                "(make run) or --port."
+                f"Cannot listen at {host}:{port}: {reason}. Choose another port with {named}."
             ) from error

@@ -1,0 +1,197 @@
+/** Requests to the API, what is kept in the browser, and the one place where HTML becomes nodes. */
+
+/**
+ * @typedef {object} Asking
+ * @property {string} [method]
+ * @property {unknown} [body] sent as JSON
+ * @property {Record<string, string>} [headers]
+ * @property {boolean} [own] says who is calling; as all that changes something does
+ * @property {number} [retries] after a lost connection or a 502 to 504; 1 for public reads
+ * @property {AbortSignal} [signal]
+ * @property {boolean} [keepalive] goes on when the page is left
+ * @typedef {{pointer: string, code: string, detail: string}} FieldError
+ */
+
+/** What the API refused, or status 0 where no answer came. The message is for people. */
+export class Problem extends Error {
+  /** @param {number} status @param {any} [body] @param {number} [wait] */
+  constructor(status, body, wait = 0) {
+    super(body?.detail || body?.title || "");
+    this.status = status;
+    /** @type {string} */
+    this.code = body?.code || "";
+    /** @type {FieldError[]} */
+    this.errors = body?.errors || [];
+    /** Seconds to wait before trying again. */
+    this.wait = wait;
+  }
+}
+
+/** @type {{createHTML(html: string): any} | undefined} */
+let policy;
+
+/** Returns the nodes of HTML that the API made. @param {string} html */
+export function parse(html) {
+  const same = { createHTML: (/** @type {string} */ text) => text };
+  policy ??= /** @type {any} */ (window).trustedTypes?.createPolicy("comment-thread", same) ?? same;
+  const template = document.createElement("template");
+  template.innerHTML = policy?.createHTML(html);
+  return template.content;
+}
+
+/** Resolves after so many milliseconds. @param {number} wait */
+export const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
+
+const PREFIX = "comment-thread:";
+const MOST = 200;
+/** @typedef {"localStorage" | "sessionStorage"} Area */
+const LONG = /** @type {Area} */ ("localStorage");
+
+/** @param {string} shelf @param {Area} area @returns {[string, any][]} */
+function entries(shelf, area) {
+  try {
+    return JSON.parse(window[area].getItem(PREFIX + shelf) || "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** Returns what was kept on a shelf under a key, or undefined. @param {string} shelf @param {string} key */
+export const recall = (shelf, key, area = LONG) => entries(shelf, area).find(([name]) => name === key)?.[1];
+
+/**
+ * Keeps a value; undefined forgets it. A shelf holds the 200 entries that were kept last.
+ * @param {string} shelf @param {string} key @param {any} value
+ */
+export function remember(shelf, key, value, area = LONG) {
+  const kept = entries(shelf, area).filter(([name]) => name !== key);
+  if (value !== undefined) kept.push([key, value]);
+  try {
+    window[area].setItem(PREFIX + shelf, JSON.stringify(kept.slice(-MOST)));
+  } catch {
+    // Storage is full or forbidden: nothing is remembered.
+  }
+}
+
+/** @type {Map<string, Promise<string>>} */
+const signed = new Map();
+
+export class Api {
+  /**
+   * @param {string} address of the thread
+   * @param {{isEmbedded: boolean, lang?: string, csrf?: string}} how
+   */
+  constructor(address, { isEmbedded, lang = "", csrf = "" }) {
+    /** Every path below is relative to it: "comments/7/", "../../preview/". */
+    this.base = new URL(address, document.baseURI);
+    this.isEmbedded = isEmbedded;
+    this.lang = lang;
+    this.csrf = csrf;
+    /** The host's token for its own user (JWT). */
+    this.jwt = "";
+    /** Called when the host's token is not taken (any more). */
+    this.onTokenNeeded = () => {};
+  }
+
+  /** Returns the comment token of a guest, or of the host's user. @returns {Promise<string | undefined>} */
+  async token() {
+    const { jwt } = this;
+    if (!jwt) return recall("tokens", this.base.origin);
+    // A host's token is taken once, but a page may be loaded again with it.
+    let kept = signed.get(jwt);
+    if (!kept) {
+      const token = recall("signed", jwt, "sessionStorage");
+      kept = token ? Promise.resolve(token) : this.#signIn(jwt);
+      signed.set(jwt, kept);
+    }
+    return kept;
+  }
+
+  /** Keeps the token of a guest's first comment; undefined forgets it. @param {string} [token] */
+  keepToken(token) {
+    if (this.isEmbedded && !this.jwt) remember("tokens", this.base.origin, token);
+  }
+
+  /** @param {string} jwt */
+  async #signIn(jwt) {
+    try {
+      const headers = { Authorization: `Bearer ${jwt}` };
+      const { token } = (await this.json("../../viewer/", { method: "POST", headers })).data;
+      remember("signed", jwt, token, "sessionStorage");
+      return token;
+    } catch (error) {
+      signed.delete(jwt);
+      if (error instanceof Problem && error.status === 401) {
+        this.jwt = "";
+        this.onTokenNeeded();
+      }
+      throw error;
+    }
+  }
+
+  /** @returns {Promise<Record<string, string>>} */
+  async #identity() {
+    if (!this.isEmbedded) return { "X-CSRFToken": this.csrf };
+    const token = await this.token().catch(() => "");
+    return token ? { Authorization: `Comment ${token}` } : {};
+  }
+
+  /**
+   * Returns the answer. Throws Problem.
+   * @param {string} path @param {Asking & {accept?: string}} [asking]
+   */
+  async fetch(path, asking = {}) {
+    const { method = "GET", body, signal, keepalive, accept = "application/json" } = asking;
+    const { own = method !== "GET", retries = own ? 0 : 1, headers = {} } = asking;
+    // Always of the same origin, by whichever name the site calls itself.
+    const { pathname, search } = new URL(path, this.base);
+    const url = new URL(pathname + search, this.base);
+    /** @type {Record<string, string>} */
+    const sent = { Accept: accept, ...headers };
+    if (this.lang) sent["Accept-Language"] = this.lang;
+    if (body !== undefined) sent["Content-Type"] = "application/json";
+    if (own && !sent.Authorization) Object.assign(sent, await this.#identity());
+    for (let tried = 0; ; tried++) {
+      try {
+        const answer = await fetch(url, {
+          method,
+          signal,
+          keepalive,
+          headers: sent,
+          body: body === undefined ? undefined : JSON.stringify(body),
+          // Public reads may be answered by a stored copy, but never by one that is out of date.
+          cache: "no-cache",
+          credentials: own && !this.isEmbedded ? "same-origin" : "omit",
+        });
+        if (answer.ok) return answer;
+        if (answer.status < 502 || tried >= retries) {
+          const wait = Number(answer.headers.get("Retry-After")) || 0;
+          throw new Problem(answer.status, await answer.json().catch(() => null), wait);
+        }
+      } catch (error) {
+        if (error instanceof Problem || signal?.aborted) throw error;
+        if (tried >= retries) throw new Problem(0);
+      }
+      await pause(400 * 2 ** tried * (1 + Math.random()));
+    }
+  }
+
+  /**
+   * Returns what was answered, with its status and headers. Throws Problem.
+   * @param {string} path @param {Asking} [asking]
+   * @returns {Promise<{status: number, data: any, headers: Headers}>}
+   */
+  async json(path, asking) {
+    const answer = await this.fetch(path, asking);
+    const text = await answer.text();
+    return { status: answer.status, headers: answer.headers, data: text && JSON.parse(text) };
+  }
+
+  /** Returns the nodes of an address in the thread's language. Throws Problem. @param {string} path @param {Asking} [asking] */
+  async html(path, asking) {
+    const url = new URL(path, this.base);
+    if (this.lang) url.searchParams.set("lang", this.lang);
+    const answer = await this.fetch(url.href, { ...asking, accept: "text/html" });
+    return parse(await answer.text());
+  }
+}

@@ -1,0 +1,81 @@
+/** Keys: j and k from comment to comment, r to reply, q to quote what is selected, n to the next new one, ? for help. */
+
+import { recall, remember } from "./api.js";
+import { make } from "./tools.js";
+import { nextNew } from "./visits.js";
+
+
+/** Threads on this page: a key is for one of them. @type {Set<View>} */
+const views = new Set();
+
+/** The thread with the focus, else the first in the window. */
+function active() {
+  const all = [...views];
+  const isSeen = (/** @type {View} */ { section }) => {
+    const { top, bottom } = section.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  };
+  return all.find((view) => view.focused) ?? all.find(isSeen) ?? all[0];
+}
+
+/** @param {View} view */
+export function startKeyboard(view) {
+  const { signal } = view;
+  views.add(view);
+  signal.addEventListener("abort", () => views.delete(view));
+
+  const box = make("input", { type: "checkbox" });
+  const keys = ["j", "k", "r", "q", "n", "?"].flatMap((key) => [
+    make("dt", {}, make("kbd", {}, key)),
+    make("dd", {}, view.t(`key_${key === "?" ? "help" : key}`)),
+  ]);
+  const close = make("button", {}, view.t("close"));
+  const dialog = /** @type {HTMLDialogElement} */ (
+    make("dialog", { class: "keys", "aria-label": view.t("keys") },
+      make("dl", {}, ...keys),
+      make("p", {}, make("label", {}, box, " ", view.t("keys_on"))),
+      make("form", { method: "dialog" }, close))
+  );
+  view.root.append(dialog);
+  signal.addEventListener("abort", () => dialog.remove());
+  const help = () => {
+    /** @type {any} */ (box).checked = !recall("settings", "no_keys");
+    dialog.showModal();
+  };
+  box.addEventListener("change", () => {
+    remember("settings", "no_keys", /** @type {any} */ (box).checked ? undefined : true);
+  });
+  const button = make("button", { type: "button", class: "quiet for-keys" }, view.t("keys"));
+  button.addEventListener("click", help);
+  view.tools.append(button);
+
+  /** @param {number} step */
+  function move(step) {
+    const all = view.all(".comment").filter((each) => each.checkVisibility());
+    const here = all.indexOf(view.focused?.closest(".comment"));
+    const first = all.findIndex((each) => each.getBoundingClientRect().bottom > 0);
+    const to = all[here < 0 ? Math.max(first, 0) : here + step];
+    if (!to) return;
+    view.focus(to, true);
+    to.scrollIntoView({ block: "nearest" });
+  }
+
+  function reply() {
+    const link = view.focused?.closest(".comment")?.querySelector("[data-do=reply]");
+    if (link) link.click();
+    else view.one("#reply textarea")?.focus();
+  }
+
+  /** @type {Record<string, () => void>} */
+  const actions = { j: () => move(1), k: () => move(-1), r: reply, q: () => view.tell("quote"), n: () => nextNew(view), "?": help };
+  const heard = (/** @type {KeyboardEvent} */ event) => {
+    const target = /** @type {any} */ (event.composedPath()[0]);
+    const action = Object.hasOwn(actions, event.key) && actions[event.key];
+    if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.isContentEditable || target.closest?.("input, textarea, select, dialog")) return;
+    if (recall("settings", "no_keys") || active() !== view) return;
+    event.preventDefault();
+    action();
+  };
+  document.addEventListener("keydown", heard, { signal });
+}

@@ -1,0 +1,167 @@
+/** Shows what others write, as it happens: by the stream, or by asking every 20 seconds. */
+
+import { pause, Problem } from "./api.js";
+import { make } from "./tools.js";
+
+const POLL = 20_000;
+const LONG_HIDDEN = 300_000;
+const AT_ONCE = 6;
+const MANY = 30;
+const FRESH = ["published", "imported", "restored"];
+
+/** @param {View} view */
+export function startLive(view) {
+  const { api, section, signal } = view;
+  const { stream } = section.dataset;
+  let version = Number(section.dataset.version);
+  /** @type {EventSource | undefined} */
+  let source;
+  let failures = 0;
+  /** @type {number | undefined} */
+  let retry;
+  /** @type {number | undefined} */
+  let sleep;
+  let isBusy = false;
+  let isBehind = false;
+
+  /** Numbers that arrived and were not in the window yet. @type {Set<number>} */
+  const waiting = new Set();
+  const pill = make("button", { type: "button", class: "pill", hidden: "" });
+  view.root.append(pill);
+  pill.addEventListener("click", () => view.go([...waiting][0]).then(() => left(view.focused)));
+  const eyes = new IntersectionObserver((seen) =>
+    seen.forEach(({ isIntersecting, target }) => isIntersecting && !document.hidden && left(target)));
+
+  /** @param {any} element of a comment that has been seen */
+  function left(element) {
+    eyes.unobserve(element);
+    waiting.delete(Number(element.closest("li")?.dataset.number));
+    count();
+  }
+
+  function count() {
+    pill.hidden = !waiting.size;
+    pill.textContent = view.t("new_replies", { n: waiting.size });
+  }
+
+  /**
+   * Shows changes. The version moves on only when all of them are shown.
+   * @param {{version: number, kind: string, number: number | null}[]} changes
+   * @param {number} now
+   */
+  async function apply(changes, now) {
+    const fresh = new Set();
+    const numbers = new Set();
+    let isOther = false;
+    for (const { kind, number } of changes) {
+      const row = number ? view.row(number) : null;
+      if (kind === "state") isOther = true;
+      if (!number || (view.own.has(number) && row && kind === "published")) continue;
+      if (FRESH.includes(kind) && !row) fresh.add(number);
+      // Whether its replies fold depends on more than this row.
+      if (row && ["removed", "restored"].includes(kind) && view.branch(row).length) isOther = true;
+      if (row || FRESH.includes(kind)) numbers.add(number);
+    }
+    if (isOther || numbers.size > MANY) await view.reload(now);
+    else {
+      const all = [...numbers].sort((a, b) => a - b);
+      /** @type {Map<number, any>} */
+      const rows = new Map();
+      while (all.length) {
+        const some = all.splice(0, AT_ONCE);
+        const got = await Promise.all(some.map((number) => view.fetchRow(number, now)));
+        some.forEach((number, index) => rows.set(number, got[index]));
+      }
+      view.keep(() => rows.forEach((row, number) => view.put(number, row, true)));
+      const { data } = await api.json(`./?v=${now}`, { signal });
+      section.dataset.count = data.count;
+      view.one("h2").textContent = view.t("comments", { n: data.count });
+      for (const number of fresh) if (!rows.get(number) || view.own.has(number)) fresh.delete(number);
+    }
+    version = Math.max(version, now);
+    section.dataset.version = `${version}`;
+    if (!fresh.size) return;
+    for (const number of fresh) {
+      waiting.add(number);
+      const article = view.article(number);
+      if (article) eyes.observe(article);
+    }
+    count();
+    view.say(view.t("new_replies", { n: fresh.size }));
+    view.emit("changed", { numbers: [...fresh], version });
+  }
+
+  /** Asks what has changed until there is nothing more. */
+  async function catchUp() {
+    isBehind = true;
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      while (isBehind && !signal.aborted) {
+        isBehind = false;
+        const { data } = await api.json(`changes/?since=${version}`, { signal });
+        if (data.version > version) await apply(data.changes, data.next ?? data.version);
+        isBehind ||= !!data.next;
+        await view.settle();
+      }
+    } catch (error) {
+      // It is asked again, from the same version; what is no lost connection must be heard of.
+      if (!(error instanceof Problem) && !signal.aborted) throw error;
+    } finally {
+      isBusy = false;
+    }
+  }
+
+  function close() {
+    source?.close();
+    source = undefined;
+    clearTimeout(retry);
+  }
+
+  function open() {
+    close();
+    if (!stream || signal.aborted) return;
+    const url = new URL(stream, document.baseURI);
+    url.searchParams.set("since", `${version}`);
+    source = new EventSource(url);
+    const heard = (/** @type {any} */ event) => {
+      failures = 0;
+      if (event.type === "reset" || JSON.parse(event.data).version > version) catchUp();
+    };
+    for (const name of ["hello", "change", "reset"]) source.addEventListener(name, heard);
+    source.addEventListener("error", () => {
+      close();
+      const wait = Math.min(60_000, 1000 * 2 ** failures++);
+      retry = setTimeout(open, wait * (0.5 + Math.random()));
+    });
+  }
+
+  function wake() {
+    clearTimeout(sleep);
+    if (!source) open();
+    catchUp();
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) sleep = setTimeout(close, LONG_HIDDEN);
+    else wake();
+  }, { signal });
+  addEventListener("online", wake, { signal });
+  addEventListener("pagehide", close, { signal });
+  addEventListener("pageshow", (event) => event.persisted && wake(), { signal });
+  signal.addEventListener("abort", () => {
+    close();
+    clearTimeout(sleep);
+    eyes.disconnect();
+    pill.remove();
+  });
+  view.on("own", catchUp);
+  view.on("gone", () => isBusy || catchUp());
+  open();
+  (async () => {
+    while (!signal.aborted) {
+      await pause(POLL * (0.9 + Math.random() / 5));
+      if (!document.hidden && (!source || failures)) await catchUp();
+    }
+  })();
+}

@@ -1,0 +1,253 @@
+// What one has written here: changed within its time, deleted with ten seconds to think again; what
+// waits for a moderator is shown to its author alone. And votes.
+import { parse } from "./api.js";
+import { button, clock, countDown, make } from "./tools.js";
+
+const UNDO_SECONDS = 10;
+const SIGNS = ["▲", "▼"];
+const VALUES = [1, -1];
+
+/** @param {View} view @param {() => WriteForm | undefined} write */
+export function startOwn(view, write) {
+  const { api, signal } = view;
+  /** What deletes the comments that one may still take back, by id. @type {Map<string, () => void>} */
+  const leaving = new Map();
+  /** @type {Map<string, any>} */
+  let mine = new Map();
+
+  /** @type {Fn} */
+  const find = (id) => view.one(`article[data-id="${id}"]`);
+  /** @type {Fn} */
+  const path = (id) => `../../comments/${id}/`;
+  /** @type {Fn} */
+  const complain = (article, { code, message }) => {
+    const text = view.t(view.strings[code] ? code : message || "lost");
+    article.querySelector(":scope > .error")?.remove();
+    article.append(make("p", { class: "error" }, text));
+    view.say(text, { alert: true });
+  };
+
+  /** Returns the article of a comment that others do not see. @type {Fn} */
+  const waiting = ({ id, version, held, html }) => {
+    let article = view.one(`.unseen [data-id="${id}"]`);
+    if (!article) {
+      let section = view.one(".unseen");
+      if (!section) {
+        section = make("section", { class: "unseen", "aria-labelledby": "unseen-title" },
+          make("h3", { id: "unseen-title" }, view.t("unseen")), make("ol", { class: "comments" }));
+        (write()?.home ?? view.list).after(section);
+      }
+      article = make("article", { class: "comment is-unseen", "data-id": id, "aria-labelledby": "unseen-title" },
+        make("p", { class: "why" }, make("strong")), make("div", { class: "text", dir: "auto" }),
+        make("footer", { class: "choices" }));
+      section.lastElementChild.append(make("li", { class: "row indent-0" }, article));
+    }
+    if (article.dataset.version !== `${version}`) {
+      article.dataset.version = version;
+      article.querySelector(".why strong").textContent = held?.explanation ?? "";
+      article.querySelector(".text").replaceChildren(parse(html));
+    }
+    return article;
+  };
+
+  /** Adds what this viewer may do, and takes away what no more. @param {any} answer */
+  const draw = ({ viewer, may, votes, comments, now }) => {
+    const ahead = now ? Date.now() - Date.parse(now) : 0;
+    const were = mine;
+    mine = new Map(comments.map((/** @type {any} */ own) => [`${own.id}`, own]));
+    for (const old of view.all(".unseen article")) {
+      const own = mine.get(old.dataset.id);
+      if (!own || own.state === "published") old.parentElement.remove();
+    }
+    for (const id of were.keys()) {
+      if (!mine.has(id)) find(id)?.querySelectorAll("[data-do=edit], [data-do=delete], .is-own").forEach(/** @type {Fn} */ (own) => own.remove());
+    }
+    if (!view.one(".unseen li")) view.one(".unseen")?.remove();
+    for (const own of comments) {
+      // By this browser's clock, which may be wrong; a moderator has all the time.
+      own.until = may.moderate || !own.editable_until ? 0 : Date.parse(own.editable_until) + ahead;
+      const article = own.state === "published" ? find(own.id) : waiting(own);
+      const choices = article?.querySelector(".choices");
+      if (!choices) continue;
+      const by = article.querySelector("h3");
+      if (by && !by.querySelector(".is-own")) by.append(" ", make("span", { class: "badge is-own" }, view.t("you")));
+      for (const [name, isAllowed] of [["edit", own.until > Date.now() || may.moderate], ["delete", own.deletable]]) {
+        const old = choices.querySelector(`[data-do=${name}]`);
+        if (!isAllowed) old?.remove();
+        else if (!old) choices.append(make("button", { type: "button", "data-do": name }, view.t(name)));
+      }
+    }
+    tick();
+    for (const article of may.vote ? view.all("[data-number] > article") : []) drawVotes(article, votes);
+    drawWho(viewer);
+  };
+
+  /** Shows how long one's comments can be changed: each minute, and in the last one each second. */
+  const tick = () => {
+    for (const [id, { until }] of mine) {
+      const article = until && find(id);
+      const edit = article && article.querySelector("[data-do=edit]");
+      if (!edit) continue;
+      const left = Math.ceil((until - Date.now()) / 1000);
+      if (left <= 0) {
+        const hadFocus = article.contains(view.focused);
+        edit.remove();
+        article.querySelector("[data-do=delete]")?.remove();
+        if (hadFocus) view.focus(article);
+        view.refreshViewer();
+        return;
+      }
+      const text = ` · ${left > 60 ? view.t("minutes", { n: Math.ceil(left / 60) }) : clock(left)}`;
+      const shown = edit.querySelector(".left") ?? edit.appendChild(make("span", { class: "left", "aria-hidden": "true" }));
+      if (shown.textContent !== text) shown.textContent = text;
+    }
+  };
+
+  /** Says who writes; a guest can be forgotten. @type {Fn} */
+  const drawWho = (viewer) => {
+    const { form, fields, section } = write() ?? /** @type {any} */ ({});
+    const who = form?.querySelector(".who");
+    if (!who || view.one("form.forget")) return;
+    form.querySelector(".writing-as")?.remove();
+    const isKnown = !!viewer && (viewer.signed_in || !!api.jwt);
+    section.classList.toggle("is-known", isKnown);
+    if (!viewer) return;
+    fields.name.value ||= viewer.name;
+    const said = make("p", { class: "writing-as" }, view.t(isKnown ? "writing_as" : "known_as", { name: `\u2068${viewer.name}\u2069` }));
+    if (!isKnown) said.append(" ", make("button", { name: "do", value: "forget", class: "quiet" }, view.t("forget")));
+    who.before(said);
+  };
+
+  /** @type {Fn} */
+  const showVotes = (box, value, counts) =>
+    box.querySelectorAll("button").forEach(/** @type {Fn} */ (vote, nth) => {
+      const said = view.t(["vote_up", "vote_down"][nth], box.closest("[data-number]").dataset);
+      vote.replaceChildren(`${SIGNS[nth]} ${counts[nth]}`, make("span", { class: "hidden" }, ` ${said}`));
+      vote.setAttribute("aria-pressed", `${value === VALUES[nth]}`);
+    });
+  /** @type {Fn} */
+  const countsIn = (box) => {
+    const parts = box.querySelectorAll(":scope > :not(meta)");
+    return SIGNS.map((_, nth) => Number(parts[nth]?.textContent.match(/\d+/)?.[0] ?? 0));
+  };
+
+  /** @type {Fn} */
+  const drawVotes = (article, votes) => {
+    const choices = article.querySelector(".choices");
+    if (!choices || mine.has(article.dataset.id)) return;
+    const { number } = article.parentElement.dataset;
+    let box = choices.querySelector(".votes");
+    if (!box) choices.prepend((box = make("span", { class: "votes" })));
+    const counts = countsIn(box);
+    if (!box.querySelector("button")) {
+      box.replaceChildren(...SIGNS.map(() => make("button", { type: "button", name: "vote" })));
+    }
+    showVotes(box, votes[number], counts);
+  };
+
+  /** Votes go one after another: of two the later one counts. @type {Promise<any>} */
+  let voting = Promise.resolve();
+  view.when("click", ".votes button", async (vote, event) => {
+    event.preventDefault();
+    const box = vote.parentElement;
+    const article = box.closest("article");
+    const { number } = article.parentElement.dataset;
+    /** @type {any} */
+    const { votes } = await view.viewer();
+    const was = votes[number];
+    const before = countsIn(box);
+    const pressed = VALUES[[...box.querySelectorAll("button")].indexOf(vote)];
+    const value = was === pressed ? undefined : pressed;
+    votes[number] = value;
+    showVotes(box, value, before.map(/** @type {Fn} */ (n, nth) => n + Number(value === VALUES[nth]) - Number(was === VALUES[nth])));
+    try {
+      const asking = value ? { method: "PUT", body: { value } } : { method: "DELETE" };
+      const cast = () => api.json(`${path(article.dataset.id)}vote/`, { ...asking, keepalive: true });
+      const { data } = await (voting = voting.then(cast, cast));
+      if (votes[number] === value) showVotes(box, value, [data.votes.up, data.votes.down]);
+    } catch (problem) {
+      votes[number] = was;
+      showVotes(box, was, before);
+      complain(article, problem);
+    }
+  });
+
+  view.when("click", "[data-do=edit]", async (choice, event) => {
+    const article = choice.closest("article");
+    const { id } = article.dataset;
+    const form = write();
+    if (!form) return;
+    event.preventDefault();
+    try {
+      const { data } = await api.json(path(id), { own: true });
+      form.open({ edit: { ...data, until: mine.get(id)?.until } });
+    } catch (problem) {
+      complain(article, problem);
+    }
+  });
+
+  view.when("click", "[data-do=delete]", (choice, event) => {
+    event.preventDefault();
+    const article = choice.closest("article");
+    const { id } = article.dataset;
+    if (write()?.article === article) write()?.close();
+    const undo = button("", () => leave(false));
+    const said = make("p", { class: "leaving" }, view.t("deleted"), " ", undo);
+    /** Deletes it, or brings it back. @param {boolean} isMeant */
+    const leave = async (isMeant) => {
+      stop();
+      if (!leaving.delete(id)) return;
+      const hadFocus = said.contains(view.focused);
+      const back = () => {
+        said.remove();
+        article.classList.remove("is-leaving");
+        if (hadFocus) view.focus(article.querySelector("[data-do=delete]") ?? article);
+      };
+      if (!isMeant) {
+        back();
+        return view.say(view.t("undone"));
+      }
+      const { version = article.dataset.version, number = null } = mine.get(id) ?? {};
+      try {
+        await api.json(path(id), { method: "DELETE", headers: { "If-Match": `"${version}"` }, keepalive: true });
+      } catch (problem) {
+        if (/** @type {any} */ (problem).status !== 404) {
+          back();
+          return complain(article, problem);
+        }
+      }
+      const row = article.parentElement;
+      const near = row.nextElementSibling ?? row.previousElementSibling;
+      if (number) await view.insert(number).catch(() => view.remove(number));
+      await view.refreshViewer();
+      if (hadFocus) view.focus(near?.querySelector("article") ?? view.one("h2"));
+      view.emit("deleted", { number, id: Number(id) });
+    };
+    leaving.set(id, () => leave(true));
+    article.classList.add("is-leaving");
+    article.append(said);
+    const stop = countDown(Date.now() + UNDO_SECONDS * 1000, (left) => {
+      undo.replaceChildren(view.t("undo"), make("span", { "aria-hidden": "true" }, ` (${left})`));
+      if (!left) leave(true);
+    });
+    undo.focus();
+    view.say(view.t("deleted_say", { n: UNDO_SECONDS }));
+  });
+  addEventListener("pagehide", () => leaving.forEach((leave) => leave()), { signal });
+
+  const redraw = async () => draw(await view.viewer());
+  view.on("viewer", draw);
+  // What waited may be published now, and what is answered can be changed no more.
+  /** @type {Fn} */
+  const concerns = ({ id, state, number, until }, row) =>
+    state === "published" ? until && row.dataset.parent === `${number}` : row.querySelector(`[data-id="${id}"]`);
+  view.on("rows", ({ rows }) => {
+    const isNews = rows.some(/** @type {Fn} */ (row) => [...mine.values()].some((own) => concerns(own, row)));
+    if (isNews) view.refreshViewer();
+    else redraw();
+  });
+  view.on("form", redraw);
+  const ticking = setInterval(tick, 1000);
+  signal.addEventListener("abort", () => clearInterval(ticking));
+  redraw();
+}

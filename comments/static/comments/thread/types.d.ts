@@ -1,0 +1,7 @@
+// The names that JSDoc in the modules uses for each other's classes. Not `import("./view.js")` in
+// their comments: collectstatic would take that for an import, and for a circle of them.
+
+type View = import("./view.js").View;
+type Api = import("./api.js").Api;
+type Fn = (...values: any[]) => any;
+type WriteForm = import("./form.js").WriteForm;

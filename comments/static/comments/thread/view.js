@@ -1,0 +1,408 @@
+/** A thread as it is shown: its rows, what is said about it, and who looks at it. */
+
+import { Problem } from "./api.js";
+
+/**
+ * @typedef {object} Answer of /viewer/
+ * @property {null | {name: string, signed_in: boolean}} viewer
+ * @property {Record<string, boolean>} may
+ * @property {Record<string, number>} votes by number
+ * @property {any[]} comments
+ */
+
+/** What of a section belongs to the page that is shown; the rest, such as the form, stays. */
+const PASSING = ".thread-header, .pages, .comments, .empty, .closed, .write-root, .notice";
+const REACHABLE = "a[href], button, summary, time[tabindex], input, textarea";
+
+/** @param {Element} row */
+const depthOf = (row) =>
+  row.matches(".folded") ? Infinity : Number(/** @type {HTMLElement} */ (row).dataset.depth);
+
+/** @param {Element} row */
+const numberOf = (row) => Number(/** @type {HTMLElement} */ (row).dataset.number);
+
+/**
+ * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone"
+ * with detail.number; "shown" after another page of the thread; "form" with detail.form, a form that
+ * was not there before; "own" after something was
+ * put in by its writer; "viewer" with detail, an Answer; "state" with detail.state.
+ */
+export class View extends EventTarget {
+  /**
+   * @param {HTMLElement} host
+   * @param {HTMLElement | ShadowRoot} root
+   * @param {HTMLElement} section it stays the same element, whatever is shown in it
+   * @param {Api} api
+   * @param {AbortSignal} signal ends with the view: for listeners and requests
+   */
+  constructor(host, root, section, api, signal) {
+    super();
+    this.host = host;
+    this.root = root;
+    this.section = section;
+    this.api = api;
+    this.signal = signal;
+    this.isEmbedded = api.isEmbedded;
+    this.lang = section.lang || "en";
+    /** @type {Record<string, any>} */
+    this.strings = JSON.parse(section.dataset.strings || "{}");
+    this.plurals = new Intl.PluralRules(this.lang);
+    /** Numbers of the viewer's own comments that were put in here: nobody announces those. */
+    this.own = new Set();
+    /** Numbers whose rows wait until their form is closed. */
+    this.stale = new Set();
+    /** Switches in the header, kept over all pages. */
+    this.tools = document.createElement("p");
+    this.tools.className = "tools";
+    this.one(".thread-header").append(this.tools);
+    /** Fetches again what is shown; set by reading. @type {(version: number) => Promise<void>} */
+    this.reload = async () => {};
+    /** Shows a comment, wherever it is; set by reading. @type {(number: number, from?: number) => Promise<boolean>} */
+    this.go = async () => false;
+    /** @type {Promise<Answer> | undefined} */
+    this.asked = undefined;
+    this.regions = ["polite", "assertive"].map((live) => {
+      const region = document.createElement("div");
+      region.className = "hidden says";
+      region.ariaLive = live;
+      root.append(region);
+      return region;
+    });
+    signal.addEventListener("abort", () => {
+      for (const element of [...this.regions, this.tools]) element.remove();
+    });
+  }
+
+  /**
+   * Returns a text of the server's in the language of the thread. A plural is chosen by n.
+   * @param {string} key @param {Record<string, string | number>} [values]
+   */
+  t(key, values = {}) {
+    const text = this.strings[key];
+    const chosen = text?.other ? text[this.plurals.select(Number(values.n))] || text.other : text;
+    return String(chosen || key).replace(/\{(\w+)\}/g, (whole, name) => {
+      const value = values[name];
+      return typeof value === "number" ? value.toLocaleString(this.lang) : (value ?? whole);
+    });
+  }
+
+  /** Says something to who cannot see it. @param {string} text */
+  say(text, { alert = false } = {}) {
+    const region = this.regions[alert ? 1 : 0];
+    // The same words again are said again only after a change.
+    region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+  }
+
+  /** Tells the host's page. @param {string} name @param {unknown} [detail] */
+  emit(name, detail) {
+    const how = { detail, bubbles: true, composed: true };
+    this.host.dispatchEvent(new CustomEvent(`comment-thread-${name}`, how));
+  }
+
+  /** Tells the other parts. @param {string} name @param {any} [detail] */
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** Listens until the view ends. @param {string} name @param {(detail: any) => void} listener */
+  on(name, listener) {
+    const heard = (/** @type {any} */ event) => listener(event.detail);
+    this.addEventListener(name, heard, { signal: this.signal });
+  }
+
+  /**
+   * Listens in the root until the view ends, to what happens in an element of this kind.
+   * @param {string} name @param {string} selector
+   * @param {(element: any, event: any) => void} listener
+   */
+  when(name, selector, listener) {
+    const heard = (/** @type {Event} */ event) => {
+      const found = /** @type {Element} */ (event.target)?.closest?.(selector);
+      if (found && this.section.contains(found)) listener(/** @type {any} */ (found), event);
+    };
+    this.root.addEventListener(name, heard, { signal: this.signal });
+  }
+
+  /** @param {string} selector @returns {any} */
+  one(selector) {
+    return this.section.querySelector(selector);
+  }
+
+  /** @param {string} selector @returns {any[]} */
+  all(selector) {
+    return [...this.section.querySelectorAll(selector)];
+  }
+
+  /** Calls for all rows that are here, and for those that come. @param {(rows: HTMLElement[]) => void} listener */
+  each(listener) {
+    listener(this.all("li[data-number]"));
+    this.on("rows", ({ rows }) => listener(rows));
+  }
+
+  /** @param {number | string} number @returns {HTMLElement | null} */
+  article(number) {
+    return this.one(`#comment-${number}`);
+  }
+
+  /** @param {number | string} number @returns {HTMLElement | null} */
+  row(number) {
+    return this.one(`li[data-number="${number}"]`);
+  }
+
+  /** Returns all rows below a row, holes and folds with them. @param {Element} row */
+  branch(row) {
+    const found = [];
+    let next = row.nextElementSibling;
+    for (; next && depthOf(next) > depthOf(row); next = next.nextElementSibling) found.push(next);
+    return /** @type {HTMLElement[]} */ (found);
+  }
+
+  /** The list itself, made where nobody has written yet. @returns {HTMLElement} */
+  get list() {
+    let list = this.one(":scope > ol.comments");
+    if (!list) {
+      list = document.createElement("ol");
+      list.className = "comments";
+      const empty = this.one(":scope > .empty");
+      if (empty) empty.replaceWith(list);
+      else this.one(".thread-header").after(list);
+    }
+    return list;
+  }
+
+  /** Returns whether somebody writes in a row just now. @param {Element} row */
+  isHeld(row) {
+    return !!row.querySelector("textarea");
+  }
+
+  /** What scrolls: the window, or an element of the host's page. */
+  get scroller() {
+    let found = this.host.parentElement;
+    while (found && !/auto|scroll/.test(getComputedStyle(found).overflowY)) found = found.parentElement;
+    const page = /** @type {HTMLElement} */ (document.scrollingElement);
+    return !found || found === document.body || found === document.documentElement ? page : found;
+  }
+
+  /** @returns {any} */
+  get focused() {
+    const root = /** @type {ShadowRoot | Document} */ (this.section.getRootNode());
+    const found = root.activeElement;
+    return this.section.contains(found) ? found : null;
+  }
+
+  /**
+   * Changes rows without moving what is being read, and without losing the focus.
+   * @template T @param {() => T} change @returns {T}
+   */
+  keep(change) {
+    const { scroller, focused } = this;
+    const isSeen = (/** @type {Element} */ element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight;
+    };
+    const article = focused?.closest(".comment");
+    const nth = article && [...article.querySelectorAll(REACHABLE)].indexOf(focused);
+    const read = this.all(".comment").find(isSeen);
+    const seen = focused && isSeen(focused) ? focused : read;
+    const anchor = seen?.closest(".comment") ?? seen;
+    const id = anchor?.id;
+    // Where the thread is above or below the window, only its end can move something.
+    const place = () => {
+      const found = anchor?.isConnected ? anchor : id && this.one(`#${id}`);
+      if (anchor) return found ? found.getBoundingClientRect().top : NaN;
+      const { bottom } = this.section.getBoundingClientRect();
+      return bottom <= 0 ? bottom : 0;
+    };
+    const before = place();
+    // The browser's own anchoring would move it a second time.
+    scroller.style.overflowAnchor = "none";
+    const made = change();
+    if (focused && focused !== this.focused) {
+      const again = article && this.one(`#${article.id}`);
+      const reachable = again?.querySelectorAll(REACHABLE)[nth ?? -1];
+      this.focus(focused.isConnected ? focused : (reachable ?? again ?? this.section), true);
+    }
+    const moved = place() - before;
+    if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
+    requestAnimationFrame(() => requestAnimationFrame(() => (scroller.style.overflowAnchor = "")));
+    return made;
+  }
+
+  /** Moves the focus, also to what is not reached by Tab. @param {any} element @param {boolean} [stay] */
+  focus(element, stay = false) {
+    if (!element.matches(REACHABLE)) element.tabIndex = -1;
+    element.focus({ preventScroll: stay });
+  }
+
+  /**
+   * Fetches a comment and puts it in place or replaces it. Returns its row; null where it is gone,
+   * or, of others' comments (isLive), where its place is not on this page.
+   * @param {number} number
+   */
+  async insert(number, { isLive = false, version = "" } = {}) {
+    if (!isLive) this.own.add(number);
+    const row = await this.fetchRow(number, version);
+    const put = this.keep(() => this.put(number, row, isLive));
+    if (!isLive) this.tell("own");
+    return put;
+  }
+
+  /** Returns the row of a comment, not yet in place; null where nobody can reach it. @param {number} number @param {string | number} [version] */
+  async fetchRow(number, version = "") {
+    try {
+      const { signal } = this;
+      const query = version && `?v=${version}`;
+      const nodes = await this.api.html(`comments/${number}/${query}`, { signal });
+      return /** @type {HTMLElement | null} */ (nodes.querySelector("li[data-number]"));
+    } catch (error) {
+      if (error instanceof Problem && [404, 410].includes(error.status)) return null;
+      throw error;
+    }
+  }
+
+  /** Puts a fetched row in place. @param {number} number @param {HTMLElement | null} row @param {boolean} [isLive] */
+  put(number, row, isLive = false) {
+    const old = this.row(number);
+    if (old && isLive && this.isHeld(old)) {
+      this.stale.add(number);
+      return old;
+    }
+    this.stale.delete(number);
+    if (!row) {
+      this.remove(number);
+      return null;
+    }
+    if (old) old.replaceWith(row);
+    else if (!this.#place(row, isLive)) return null;
+    this.tell("rows", { rows: [row] });
+    return row;
+  }
+
+  /** Refreshes rows whose forms have been closed. */
+  async settle() {
+    for (const number of this.stale) {
+      const row = this.row(number);
+      if (!row || !this.isHeld(row)) await this.insert(number, { isLive: true });
+    }
+  }
+
+  /** Takes a comment away, with what nobody can reach without it. @param {number} number */
+  remove(number) {
+    const row = this.row(number);
+    if (!row) return;
+    this.keep(() => [...this.branch(row), row].forEach((each) => each.remove()));
+    this.tell("gone", { number });
+  }
+
+  /** @param {HTMLElement} row @param {boolean} isLive */
+  #place(row, isLive) {
+    const { parent } = row.dataset;
+    const number = numberOf(row);
+    const { sort, view } = this.section.dataset;
+    const above = parent && this.row(parent);
+    if (above) {
+      const below = this.branch(above);
+      const siblings = below.filter((each) => each.dataset.parent === parent);
+      const later = siblings.find((each) => numberOf(each) > number);
+      const hole = siblings.find((each) => each.matches(".hole"));
+      const fold = above.nextElementSibling?.matches(".folded") && below[0].querySelector("ol");
+      if (later) later.before(row);
+      else if (hole && isLive) return false;
+      else if (hole) hole.before(row);
+      else if (fold) fold.append(row);
+      else (below.at(-1) ?? above).after(row);
+      return true;
+    }
+    const { list } = this;
+    const roots = /** @type {HTMLElement[]} */ ([...list.children]).filter((each) => each.dataset.depth === "0");
+    const isNewest = sort === "newest";
+    const next = roots.find((each) => (isNewest ? numberOf(each) < number : numberOf(each) > number));
+    // Of other pages it is known only that they are before the first and after the last.
+    const isElsewhere =
+      parent || view === "branch" || sort === "best" ||
+      this.one(next ? "a[rel=prev]" : "a.more") && (!next || next === roots[0]);
+    if (isElsewhere && isLive) return false;
+    if (next && !isElsewhere) next.before(row);
+    else if (isNewest && isElsewhere) list.prepend(row);
+    else list.append(row);
+    return true;
+  }
+
+  /**
+   * Adds fetched rows; one that is here already gives way. Returns those that are new.
+   * @param {Iterable<Element>} nodes li's
+   * @param {(...nodes: Element[]) => void} add such as hole.replaceWith, list.append
+   */
+  add(nodes, add) {
+    const all = /** @type {HTMLElement[]} */ ([...nodes]);
+    const placed = all.map((node) => {
+      const old = node.dataset.number && this.row(node.dataset.number);
+      if (old && this.isHeld(old)) return old;
+      old && old.remove();
+      return node;
+    });
+    add(...placed);
+    const rows = placed.flatMap((node) => [node, ...node.querySelectorAll("li[data-number]")]);
+    this.tell("rows", { rows: rows.filter((node) => node.matches(".row")) });
+    return placed;
+  }
+
+  /** Shows another section of this thread in this one's place; what is being written stays. @param {HTMLElement} fresh */
+  show(fresh) {
+    const { section } = this;
+    const was = section.dataset.state;
+    this.keep(() => {
+      const write = this.one("#reply");
+      for (const row of this.all("li[data-number]").filter((each) => this.isHeld(each))) {
+        fresh.querySelector(`li[data-number="${numberOf(row)}"]`)?.replaceWith(row);
+      }
+      for (const { name, value } of fresh.attributes) {
+        if (name.startsWith("data-") && name !== "data-api") section.setAttribute(name, value);
+      }
+      const form = fresh.querySelector("#reply");
+      for (const child of [...section.children]) child.matches(PASSING) && child.remove();
+      section.prepend(...[...fresh.children].filter((child) => child.matches(PASSING)));
+      if (write && !section.contains(write)) section.append(write);
+      if (form && !write) {
+        section.append(form);
+        this.tell("form", { form });
+      }
+      // What somebody has begun to write is not taken away by a thread that closes.
+      if (write) write.hidden = !form && !write.querySelector("textarea")?.value;
+      this.one(".thread-header").append(this.tools);
+      this.tell("rows", { rows: this.all("li[data-number]") });
+      this.tell("shown");
+    });
+    const { state } = section.dataset;
+    if (state !== was) this.tell("state", { state });
+  }
+
+  /** Returns what concerns this viewer alone; asked once. @returns {Promise<Answer>} */
+  viewer() {
+    this.asked ??= this.#ask();
+    return this.asked;
+  }
+
+  /** Asks anew, and tells "viewer". */
+  async refreshViewer() {
+    const answer = await (this.asked = this.#ask());
+    this.tell("viewer", answer);
+    return answer;
+  }
+
+  /** @returns {Promise<Answer>} */
+  async #ask() {
+    const { api, section, signal } = this;
+    const isOpen = section.dataset.state === "open";
+    const nobody = { viewer: null, may: { post: isOpen }, votes: {}, comments: [] };
+    if (this.isEmbedded && !(await api.token().catch(() => ""))) return nobody;
+    const key = encodeURIComponent(section.dataset.key ?? "");
+    try {
+      return (await api.json(`../../viewer/?thread=${key}`, { own: true, signal })).data;
+    } catch (error) {
+      this.asked = undefined;
+      if (error instanceof Problem && error.status === 401) api.keepToken();
+      return nobody;
+    }
+  }
+}

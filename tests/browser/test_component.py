@@ -1,0 +1,310 @@
+"""``<comment-thread>`` and ``<comment-count>`` on a page of another origin, in Chromium.
+
+The page has a strict Content-Security-Policy with Trusted Types, as its own sender says; what it
+complains about fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from django.contrib.sites.models import Site
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from comments.models import Comment, Thread
+from tests.browser.asking import asked_in_a_thread
+from tests.browser.browsers import browser_of
+from tests.browser.embedding import Elsewhere, allow, page_elsewhere
+from tests.browser.test_page import DESK, PHONE, make_post, overflow
+from tests.making import post
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SECRET = "a-secret-of-the-host-that-is-long-enough"
+REFUSED = ("Failed to load resource", "blocked by CORS policy")
+"""What Chromium logs of each answer that is a refusal, whoever handles it."""
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def elsewhere(live_server: LiveServer) -> Iterator[Elsewhere]:
+    """Returns a page on another origin."""
+    with page_elsewhere(live_server.url) as page:
+        yield page
+
+
+@pytest.fixture
+def talk(site: Site, elsewhere: Elsewhere) -> Thread:
+    """Returns a thread of three comments, which the other origin may show."""
+    thread = make_post(site, "talk")
+    post(thread, "First.", name="Ana")
+    post(thread, "I agree with #1.", name="Bo", to=1)
+    post(thread, "שלום לכולם", name="Cy")
+    allow(elsewhere.origin, jwt_algorithm="HS256", jwt_key=SECRET)
+    elsewhere.body = elsewhere.thread("talk")
+    return thread
+
+
+@contextmanager
+def opener(path: str, elsewhere: Elsewhere) -> Iterator[Opener]:
+    """Gives a function that opens the page in a fresh profile; complaints fail the test."""
+    complaints: list[str] = []
+
+    def heard(message: Any) -> None:
+        if message.type in {"error", "warning"} and not any(
+            usual in message.text for usual in REFUSED
+        ):
+            complaints.append(message.text)
+
+    with browser_of(path) as browser:
+
+        def open_(address: str = "/", *, browser: Browser = browser, **options: Any) -> Page:
+            page = browser.new_context(**{"viewport": DESK, **options}).new_page()
+            page.on("console", heard)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(f"{elsewhere.origin}{address}")
+            return page
+
+        yield open_
+    assert complaints == []
+
+
+def heard_of(page: Page, name: str) -> list[Any]:
+    """Returns what the host's page heard under a name."""
+    return [detail for kind, detail in page.evaluate("heard") if kind == f"comment-thread-{name}"]
+
+
+def wait_to_hear(page: Page, names: str) -> None:
+    """Waits until the page has heard of something; its policy forbids to wait by a string."""
+    expect(page.locator("body")).to_have_attribute("data-heard", re.compile(names))
+
+
+def token(**claims: Any) -> str:
+    """Returns a token of the host for its own user."""
+    told = {
+        "sub": "u-1",
+        "name": "Hana",
+        "jti": "one",
+        "exp": timezone.now() + timedelta(minutes=5),
+    }
+    return jwt.encode({**told, **claims}, SECRET, algorithm="HS256")
+
+
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_a_thread_shows_in_a_shadow_root_on_any_allowed_origin(
+    talk: Thread, elsewhere: Elsewhere, chromium: str, window: dict[str, int]
+) -> None:
+    with opener(chromium, elsewhere) as open_:
+        page = open_(viewport=window)
+        expect(page.get_by_role("heading", name="3 comments")).to_be_visible()
+        expect(page.locator("#comment-2")).to_contain_text("I agree with #1.")
+        assert page.evaluate("!!document.querySelector('comment-thread').shadowRoot")
+        assert page.locator("comment-thread .comment h3").first.evaluate(
+            "heading => getComputedStyle(heading).fontWeight"
+        ) in {"600", "700"}
+        assert (
+            page.locator(".indent-1").evaluate(
+                "row => getComputedStyle(row).borderInlineStartStyle"
+            )
+            == "solid"
+        )
+        assert overflow(page) == 0
+        assert heard_of(page, "ready") == [{"count": 3}]
+
+
+def test_a_guest_writes_there_and_is_known_again_after_a_reload(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        page.get_by_role("textbox", name="Name").fill("Dan")
+        page.get_by_role("textbox", name="Comment").fill("From elsewhere.")
+        page.get_by_role("button", name="Post", exact=True).click()
+        expect(page.locator("#comment-4")).to_contain_text("From elsewhere.")
+        expect(page.locator("#comment-4 h3")).to_contain_text("you")
+        assert page.context.cookies() == []
+        page.reload()
+        expect(page.locator("#comment-4 h3")).to_contain_text("you")
+
+
+def test_the_hosts_user_is_signed_in_by_its_token_also_after_a_reload(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.body = elsewhere.thread("talk", f'token="{token()}"')
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        for number in (4, 5):
+            page.get_by_role("textbox", name="Comment").fill(f"Text {number}.")
+            page.get_by_role("button", name="Post", exact=True).click()
+            expect(page.locator(f"#comment-{number}")).to_contain_text("Hana")
+            page.reload()
+            expect(page.locator(f"#comment-{number} h3")).to_contain_text("you")
+        assert heard_of(page, "token-needed") == []
+
+
+def test_the_host_is_asked_for_another_token_when_its_own_has_expired(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    old = token(jti="old", exp=timezone.now() - timedelta(hours=1))
+    elsewhere.body = elsewhere.thread("talk", f'token="{old}"')
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        wait_to_hear(page, "token-needed")
+        page.evaluate(
+            "token => { document.querySelector('comment-thread').token = token }", token()
+        )
+        expect(page.locator(".writing-as")).to_contain_text("Hana")
+
+
+def test_the_language_is_the_elements_or_that_of_the_page_around_it(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.lang = "de"
+    elsewhere.body = f"{elsewhere.thread('talk')}{elsewhere.thread('talk', 'lang=he')}"
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        sections = page.locator("section.thread")
+        expect(sections.nth(0)).to_have_attribute("lang", "de")
+        expect(sections.nth(1)).to_have_attribute("lang", "he")
+        expect(sections.nth(1)).to_have_attribute("dir", "rtl")
+        page.evaluate("document.querySelector('comment-thread').lang = 'en'")
+        expect(sections.nth(0)).to_have_attribute("lang", "en")
+
+
+def test_attributes_can_change_and_the_element_can_leave_and_come_back(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(make_post(site, "other"), "In the other thread.", name="Eve")
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("#comment-3")).to_be_visible()
+        page.evaluate("document.querySelector('comment-thread').setAttribute('sort', 'newest')")
+        expect(page.locator("a[data-sort=newest]")).to_have_attribute("aria-current", "true")
+        expect(page.locator("li[data-number]").first).to_have_attribute("data-number", "3")
+        page.evaluate(
+            "api => document.querySelector('comment-thread').setAttribute('src', api)",
+            f"{elsewhere.api}threads/other/",
+        )
+        expect(page.locator("#comment-1")).to_contain_text("In the other thread.")
+        expect(page.locator("article.comment")).to_have_count(1)
+        page.evaluate("const it = document.querySelector('comment-thread'); it.remove(); gone = it")
+        expect(page.locator("section.thread")).to_have_count(0)
+        assert page.evaluate("new Promise(done => setTimeout(() => done(!!gone.view)))") is False
+        page.evaluate("document.body.append(gone)")
+        expect(page.locator("#comment-1")).to_contain_text("In the other thread.")
+        expect(page.locator("section.thread")).to_have_count(1)
+        expect(page.locator(".pill")).to_have_count(1)
+
+
+def test_two_threads_on_one_page_do_not_disturb_each_other(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(make_post(site, "other"), "In the other thread.", name="Eve")
+    elsewhere.body = f"{elsewhere.thread('talk')}<hr>{elsewhere.thread('other')}"
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("#comment-1")).to_have_count(2)
+        second = page.locator("comment-thread").nth(1)
+        second.locator("#comment-1").focus()
+        page.keyboard.press("j")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_have_count(1)
+        page.keyboard.press("Escape")
+        second.locator("a.number").click()
+        expect(second.locator("#comment-1")).to_have_class(re.compile("is-sought"))
+        expect(page.locator(".is-sought")).to_have_count(1)
+
+
+@pytest.mark.parametrize(("key", "status"), [("nothing", 404), ("talk", 0)])
+def test_what_cannot_be_shown_is_said_with_a_button_to_try_again(
+    talk: Thread, elsewhere: Elsewhere, chromium: str, key: str, status: int
+) -> None:
+    is_allowed = key == "nothing"
+    elsewhere.body = elsewhere.thread(key)
+    if not is_allowed:
+        allow("https://www.example.org")
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert [error["status"] for error in heard_of(page, "error")] == [status]
+        if is_allowed:
+            page.get_by_role("button", name="Try again").click()
+            wait_to_hear(page, "error error")
+
+
+def test_being_offline_is_said_and_trying_again_shows_the_thread(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    with opener(chromium, elsewhere) as open_:
+        page = open_("/?", has_touch=True)
+        expect(page.locator("#comment-1")).to_be_visible()
+        page.context.route("**/api/v1/**", lambda route: route.abort())
+        page.evaluate("document.querySelector('comment-thread').lang = 'de'")
+        expect(page.get_by_role("alert")).to_contain_text("lassen sich nicht laden")
+        page.context.unroute_all()
+        page.get_by_role("button", name="Erneut versuchen").click()
+        expect(page.locator("#comment-1")).to_be_visible()
+
+
+def test_the_host_chooses_colours_and_the_scheme_follows_its_own(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    with opener(chromium, elsewhere) as open_:
+        page = open_(color_scheme="dark")
+        button = page.locator("button.main")
+        ground = "element => getComputedStyle(element).backgroundColor"
+        # A page that declares no scheme is light, whatever the reader prefers.
+        assert button.evaluate(ground) == "rgb(23, 84, 155)"
+        page.evaluate("document.documentElement.style.colorScheme = 'light dark'")
+        assert button.evaluate(ground) == "rgb(138, 184, 240)"
+        page.evaluate("document.body.style.setProperty('--comments-accent', '#800000')")
+        assert button.evaluate(ground) == "rgb(128, 0, 0)"
+
+
+def test_what_others_write_shows_there_too(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("#comment-3")).to_be_visible()
+        asked_in_a_thread(lambda: post(talk, "Live.", name="Eve", to=1))
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("#comment-4")).to_contain_text("Live.")
+        expect(page.get_by_role("heading", name="4 comments")).to_be_visible()
+        wait_to_hear(page, "changed")
+
+
+def test_all_counts_of_a_page_come_by_one_request(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(make_post(site, "other"), "One.", name="Eve")
+    keys = ["talk", "other", "talk", "unknown"]
+    elsewhere.body = "".join(
+        f'<p><comment-count src="{elsewhere.api}" key="{key}">?</comment-count></p>' for key in keys
+    )
+    with opener(chromium, elsewhere) as open_:
+        page = open_("/?first")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        expect(page.locator("comment-count")).to_have_text(["3", "1", "3", "0"])
+        assert len([url for url in asked if "/counts/" in url]) == 1
+
+
+def test_nothing_of_a_text_runs_on_the_hosts_page(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(talk, "<img src=x onerror=alert(1)><script>document.title='run'</script>", name="Mal")
+    assert Comment.objects.count() == 4
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("#comment-4")).to_contain_text("onerror=alert(1)")
+        expect(page).to_have_title("A page elsewhere")

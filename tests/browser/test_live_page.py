@@ -1,0 +1,241 @@
+"""What others write, as it shows on an open page: nothing moves, and nothing is missed.
+
+There is no stream beside this server, so pages ask for changes; being online again makes them ask
+at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.sites.models import Site
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from comments.actions.changing import edit_comment
+from comments.actions.threads import change_thread
+from comments.models import Comment, RepliesPolicy, Thread, ThreadState
+from tests.browser.asking import asked_in_a_thread
+from tests.browser.test_page import DESK, PHONE, make_post, opener
+from tests.making import MODERATOR, NOW, decide, later, post
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TALK = "/posts/talk/"
+WINDOWS = pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+
+
+@pytest.fixture
+def talk(site: Site) -> Thread:
+    """Returns a thread of twelve roots, each longer than a line."""
+    thread = make_post(site, "talk")
+    for number in range(1, 13):
+        post(thread, f"Root {number}. " + "Some words to read slowly. " * 20, name=f"N{number}")
+    return thread
+
+
+def meanwhile(page: Page, act: Callable[[], object]) -> None:
+    """Does something elsewhere, and lets the page hear of it."""
+    asked_in_a_thread(act)
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def top_of(page: Page, number: int) -> float:
+    """Returns where in the window a comment begins."""
+    return float(
+        page.locator(f"#comment-{number}").evaluate("it => it.getBoundingClientRect().top")
+    )
+
+
+def read_at(page: Page, number: int) -> float:
+    """Scrolls to a comment; returns where it then begins."""
+    page.locator(f"#comment-{number}").evaluate("it => it.scrollIntoView()")
+    return top_of(page, number)
+
+
+@WINDOWS
+def test_replies_above_do_not_move_what_is_read_and_are_told_of(
+    talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK, viewport=window)
+        before = read_at(page, 8)
+        meanwhile(page, lambda: [post(talk, f"Late {n}. " * 30, name="Late", to=n) for n in (1, 2)])
+        pill = page.get_by_role("button", name="2 new replies")
+        expect(pill).to_be_in_viewport()
+        expect(page.locator(".says[aria-live=polite]")).to_have_text("2 new replies")
+        expect(page.get_by_role("heading", name="14 comments")).to_be_attached()
+        assert abs(top_of(page, 8) - before) <= 1
+        order = page.locator("li[data-number]").evaluate_all(
+            "all => all.map(it => it.dataset.number)"
+        )
+        assert order[:5] == ["1", "13", "2", "14", "3"]
+        pill.click()
+        expect(page.locator("#comment-13")).to_be_focused()
+        expect(page.locator("#comment-13")).to_be_in_viewport()
+
+
+def test_the_pill_counts_only_what_has_not_been_in_the_window(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        read_at(page, 1)
+        meanwhile(page, lambda: post(talk, "Right here.", name="Late", to=1))
+        expect(page.locator("#comment-13")).to_be_in_viewport()
+        expect(page.locator(".pill")).to_be_hidden()
+        expect(page.locator("#comment-13 h3")).to_contain_text("new")
+
+
+@WINDOWS
+def test_an_edit_replaces_the_text_and_the_focus_stays(
+    talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK, viewport=window)
+        page.locator("#comment-5 a.number").focus()
+        before = top_of(page, 5)
+
+        def edit(number: int) -> Comment:
+            comment = Comment.objects.get(thread=talk, number=number)
+            return edit_comment(
+                comment_id=comment.pk,
+                editor=MODERATOR,
+                source=f"Changed {number}.",
+                format=None,
+                version=comment.version,
+                now=later(60),
+            ).comment
+
+        meanwhile(page, lambda: [edit(number) for number in (1, 2, 5)])
+        expect(page.locator("#comment-5 .text")).to_have_text("Changed 5.")
+        expect(page.locator("#comment-1 .text")).to_have_text("Changed 1.")
+        expect(page.locator("#comment-5 a.number")).to_be_focused()
+        assert abs(top_of(page, 5) - before) <= 1
+
+
+def test_what_is_hidden_goes_and_what_is_restored_comes_back_to_its_place(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    second = Comment.objects.get(thread=talk, number=2)
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.locator("#comment-2")).to_be_visible()
+        meanwhile(page, lambda: decide(comment_id=second.pk, action="reject", now=later(1)))
+        expect(page.locator("#comment-2")).to_have_count(0)
+        expect(page.get_by_role("heading", name="11 comments")).to_be_visible()
+        meanwhile(page, lambda: decide(comment_id=second.pk, action="approve", now=later(2)))
+        expect(page.locator("#comment-2")).to_be_visible()
+        order = page.locator("li[data-number]").evaluate_all(
+            "all => all.map(it => it.dataset.number)"
+        )
+        assert order[:3] == ["1", "2", "3"]
+
+
+def test_replies_of_what_is_hidden_fold(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    post(talk, "Below.", name="Bo", to=2)
+    second = Comment.objects.get(thread=talk, number=2)
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        before = read_at(page, 9)
+        meanwhile(
+            page,
+            lambda: decide(
+                comment_id=second.pk,
+                action="reject",
+                now=later(1),
+                replies_policy=RepliesPolicy.COLLAPSE,
+            ),
+        )
+        expect(page.locator("#comment-2")).to_contain_text("removed by a moderator")
+        expect(page.get_by_text("1 folded reply")).to_be_attached()
+        assert abs(top_of(page, 9) - before) <= 1
+
+
+def test_many_changes_at_once_come_by_one_fragment_and_nothing_moves(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        before = read_at(page, 10)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        meanwhile(page, lambda: [post(talk, f"Late {n}.", name="Late", to=1) for n in range(35)])
+        expect(page.get_by_role("heading", name="47 comments")).to_be_attached()
+        expect(page.get_by_role("button", name="35 new replies")).to_be_visible()
+        assert abs(top_of(page, 10) - before) <= 1
+        assert len([url for url in asked if "/comments/" in url]) == 1
+
+
+def test_what_one_is_writing_is_not_touched(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        page.locator("#comment-6 [data-do=reply]").click()
+        box = page.get_by_role("textbox", name="Comment")
+        box.fill("In the middle of a")
+        before = box.evaluate("it => it.getBoundingClientRect().top")
+        meanwhile(page, lambda: [post(talk, f"Late {n}.", name="Late", to=6) for n in range(35)])
+        expect(page.get_by_role("heading", name="47 comments")).to_be_attached()
+        expect(box).to_be_focused()
+        page.keyboard.type(" sentence")
+        expect(box).to_have_value("In the middle of a sentence")
+        assert abs(box.evaluate("it => it.getBoundingClientRect().top") - before) <= 1
+
+
+def test_a_thread_that_closes_takes_the_form_away_and_opening_brings_it_back(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    def become(state: ThreadState) -> None:
+        change_thread(thread_id=talk.pk, state=state, now=NOW)
+
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.locator("#reply")).to_be_visible()
+        meanwhile(page, lambda: become(ThreadState.CLOSED))
+        expect(page.get_by_text("This thread is closed.")).to_be_visible()
+        expect(page.locator("#reply")).to_be_hidden()
+        meanwhile(page, lambda: become(ThreadState.OPEN))
+        page.get_by_role("textbox", name="Name").fill("Hana")
+        page.get_by_role("textbox", name="Comment").fill("Open again.")
+        page.get_by_role("button", name="Post", exact=True).click()
+        expect(page.locator("#comment-13")).to_contain_text("Open again.")
+
+
+def test_two_readers_see_what_each_other_writes_and_nobody_is_told_of_his_own(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        ana, bo = open_(TALK), open_(TALK, viewport=PHONE)
+        for page, name in ((ana, "Hana"), (bo, "Ivo")):
+            page.get_by_role("textbox", name="Name").fill(name)
+            page.get_by_role("textbox", name="Comment").fill(f"From {name}.")
+            page.get_by_role("button", name="Post", exact=True).click()
+        for page in (ana, bo):
+            page.evaluate("dispatchEvent(new Event('online'))")
+            expect(page.get_by_role("heading", name="14 comments")).to_be_attached()
+            expect(page.locator("#comment-13")).to_contain_text("From Hana.")
+            expect(page.locator("#comment-14")).to_contain_text("From Ivo.")
+            expect(page.locator("li[data-number]")).to_have_count(14)
+        expect(ana.locator("#comment-13.is-new, .is-new #comment-13")).to_have_count(0)
+        expect(ana.locator(".is-new #comment-14")).to_have_count(1)
+
+
+def test_a_change_that_could_not_be_fetched_is_fetched_later(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.locator(".tools")).to_be_visible()
+        page.route("**/comments/13/**", lambda route: route.abort())
+        with page.expect_request_finished(lambda request: "/changes/" in request.url):
+            meanwhile(page, lambda: post(talk, "Late.", name="Late"))
+        expect(page.locator("section.thread")).to_have_attribute("data-version", "13")
+        page.unroute_all()
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("#comment-13")).to_contain_text("Late.")
+        expect(page.locator("section.thread")).to_have_attribute("data-version", "14")
