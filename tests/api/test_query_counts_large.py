@@ -77,7 +77,7 @@ READS: dict[str, tuple[str, int]] = {
     "changes, the last": (THREAD + "changes/?since={recent_version}", 2),
     "participants": (THREAD + "participants/?q=a", 2),
     "counts": ("/api/v1/counts/?key={key}&key=nothing", 1),
-    "feed": ("/threads/{key}/feed.atom", 2),
+    "feed": ("/threads/{key}/feed.atom", 3),
     "feed of the site": ("/comments/feed.atom", 3),
 }
 """What is read, and in how many queries."""

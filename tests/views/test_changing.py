@@ -277,7 +277,7 @@ def test_a_vote_is_cast_changed_and_withdrawn_by_buttons(mine: Submitted) -> Non
     assert page.fragment == "comment-1"
     assert (stored(mine).votes_up, stored(mine).votes_down) == (1, 0)
     pressed = [one for one in page.all("button") if one.get("aria-pressed") == "true"]
-    assert [text_of(one) for one in pressed] == ["▲ 1"]
+    assert [text_of(one) for one in pressed] == ["▲ 1 Vote comment 1 up"]
     browser.press(f"down:{comment_id}")
     assert (stored(mine).votes_up, stored(mine).votes_down) == (0, 1)
     browser.press(f"none:{comment_id}")
