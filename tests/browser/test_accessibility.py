@@ -146,7 +146,7 @@ def test_axe_finds_nothing_on_the_form_in_each_of_its_states(
         expect(own).to_be_visible()
         assert faults(page) == []
         own.locator("[data-do=edit]").click()
-        expect(own.locator("textarea")).to_be_visible()
+        expect(page.get_by_role("heading", name="Change your comment")).to_be_visible()
         assert faults(page) == []
         page.keyboard.press("Escape")
         own.locator("[data-do=delete]").click()
