@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import blake2s
+from typing import Any
 from urllib.parse import quote
 
 from django.contrib.sitemaps.views import SitemapIndexItem
 from django.contrib.sites.models import Site
 from django.core.paginator import EmptyPage
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -19,6 +21,7 @@ from django.utils.http import http_date
 
 from blog.models import Series
 from comments.errors import NotFound
+from comments.models import Thread
 from comments.queries.feeds import state_of_site
 from comments.queries.pages import page_store
 from comments.queries.sites import absolute, site_of
@@ -41,6 +44,14 @@ Sitemap: {sitemap}
 """Of a thread's page, what shows a form is left out; so are its parts as the API gives them."""
 
 
+class PostPages(ThreadSitemap):
+    """The posts. A thread that no post is for has no page here, whatever its address says."""
+
+    def items(self) -> QuerySet[Thread, Any]:
+        """Returns the threads of posts."""
+        return super().items().filter(post__isnull=False)
+
+
 class SitePages(OwnSitemap):
     """The pages that are neither posts nor any other page of a thread."""
 
@@ -57,7 +68,7 @@ class SitePages(OwnSitemap):
         return item
 
 
-SECTIONS: dict[str, Callable[[Site], OwnSitemap]] = {"pages": SitePages, "threads": ThreadSitemap}
+SECTIONS: dict[str, Callable[[Site], OwnSitemap]] = {"pages": SitePages, "threads": PostPages}
 
 
 def robots(request: HttpRequest) -> HttpResponse:
@@ -71,7 +82,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Answers with the addresses of all parts of the sitemap: two queries."""
     site = _site(request)
     parts = [SitemapIndexItem(_address("pages"))]
-    for page, (_, latest) in enumerate(ThreadSitemap(site).paginator.numbers, start=1):
+    for page, (_, latest) in enumerate(PostPages(site).paginator.numbers, start=1):
         # Django's template prints a date or a time; its class says otherwise.
         parts.append(SitemapIndexItem(_address("threads", page=page), latest))  # type: ignore[arg-type]
     return _answer(request, render_to_string("sitemap_index.xml", {"sitemaps": parts}).encode())

@@ -69,7 +69,7 @@ def profile_of(site: Site) -> SiteProfile:
     profile = SiteProfile(
         id=site.pk,
         name=site.name,
-        allowed_origins=frozenset(row.allowed_origins),
+        allowed_origins=_origins_in(row.allowed_origins),
         jwt_algorithm=row.jwt_algorithm,
         jwt_key=row.jwt_key,
         digest_name=name_of_digest(row.digest_name, site=site),
@@ -77,6 +77,12 @@ def profile_of(site: Site) -> SiteProfile:
     )
     _profiles[site.pk] = (monotonic(), profile)
     return profile
+
+
+def _origins_in(stored: object) -> frozenset[str]:
+    """Returns the origins in a list; whatever else may be stored there lets nobody in."""
+    listed = stored if isinstance(stored, list) else []
+    return frozenset(origin for origin in listed if isinstance(origin, str))
 
 
 def name_of_digest(chosen: str, *, site: Site) -> str:

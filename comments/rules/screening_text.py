@@ -237,8 +237,11 @@ _HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
 
 
 def linked_addresses(html: str) -> tuple[str, ...]:
-    """Returns the addresses that a rendered comment links to, in their order."""
-    return tuple(unescape(href) for href in _HREF.findall(html))
+    """Returns the addresses that a rendered comment links to, in their order.
+
+    Links to other comments (``#7``, ``@Name``) are none: the renderer alone makes them.
+    """
+    return tuple(unescape(href) for href in _HREF.findall(html) if not href.startswith("#"))
 
 
 def domain_of(address: str) -> str:
