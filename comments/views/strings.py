@@ -73,6 +73,7 @@ def _texts() -> dict[str, str]:
         "discarded": gettext("Thrown away."),
         "name_needed": gettext("A name is needed."),
         "text_needed": gettext("Write something first."),
+        "address_needed": gettext("To tell you, we need an address."),
         "lost": gettext("The connection was lost. Nothing you wrote is lost."),
         "failed": gettext("That did not work. Nothing you wrote is lost."),
         "try_again": gettext("Try again"),
@@ -130,6 +131,7 @@ def _plurals() -> dict[str, dict[str, str]]:
             lambda n: ngettext("{n} new since your last visit", "{n} new since your last visit", n)
         ),
         # live
+        "new_comments": _forms(lambda n: ngettext("{n} new comment", "{n} new comments", n)),
         "new_replies": _forms(lambda n: ngettext("{n} new reply", "{n} new replies", n)),
         # writing
         "too_long": _forms(

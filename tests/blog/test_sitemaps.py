@@ -120,7 +120,7 @@ def test_a_large_sitemap_comes_in_pages_with_each_thread_once(
 
 @pytest.mark.parametrize("page", ["2", "0", "01", "x", "-1", "", "9999999999", "%00"])
 def test_a_page_that_the_sitemap_has_not_is_a_404(page: str) -> None:
-    make_thread()
+    make_post("a-thread")
     assert Client().get(f"/sitemap-threads.xml?p={page}").status_code == 404
     assert Client().get("/sitemap-nothing.xml").status_code == 404
 
@@ -144,7 +144,7 @@ def test_a_reader_that_has_it_is_told_so_and_a_change_is_seen(address: str) -> N
 
 def test_the_part_of_the_threads_costs_one_query_to_whoever_has_it() -> None:
     profile_of(Site.objects.get_current())
-    make_thread()
+    make_post("a-thread")
     client = Client()
     first = client.get("/sitemap-threads.xml")
     for name, header in (("if-none-match", "ETag"), ("if-modified-since", "Last-Modified")):
@@ -197,7 +197,7 @@ def test_programs_read_pages_and_no_forms_and_nothing_private() -> None:
     ids=["no page", "a path", "no date"],
 )
 def test_the_schema_finds_a_sitemap_that_is_not_valid(change: Any) -> None:
-    make_thread()
+    make_post("a-thread")
     root = etree.fromstring(Client().get("/sitemap-threads.xml").content)
     assert SCHEMA.validate(root)
     change(root)

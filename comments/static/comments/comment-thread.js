@@ -13,6 +13,11 @@ const UNREACHABLE = {
   ru: ["Не удалось загрузить комментарии.", "Повторить"],
 };
 
+/** How that looks while there is no thread.css. */
+const PLAIN = `:host { display: block; font: 1rem/1.55 system-ui, sans-serif; }
+.notice { margin: 1rem 0; padding: .7rem 1rem; border-inline-start: 4px solid; }
+button { padding: .3rem .8rem; font: inherit; }`;
+
 /** @type {Promise<CSSStyleSheet> | undefined} */
 let sheet;
 
@@ -141,13 +146,24 @@ class CommentThread extends HTMLElement {
   #fail(root, lang, error) {
     sheet = undefined;
     const problem = error instanceof Problem ? error : new Problem(0);
-    const [sentence, again] = UNREACHABLE[lang.slice(0, 2)] ?? UNREACHABLE.en;
+    const known = lang.slice(0, 2) in UNREACHABLE ? lang.slice(0, 2) : "en";
+    const [sentence, again] = UNREACHABLE[known];
     const button = make("button", { type: "button" }, again);
     button.addEventListener("click", () => this.#start());
-    root.replaceChildren(make("p", { role: "alert", class: "notice is-error" }, problem.message || sentence, " ", button));
+    const how = { role: "alert", class: "notice is-error", lang: known, dir: known === "he" ? "rtl" : "ltr" };
+    root.replaceChildren(make("p", how, sentence, " ", button));
+    if (root instanceof ShadowRoot) {
+      // The host's own link to the comments.
+      root.append(make("slot"));
+      if (!root.adoptedStyleSheets.length) {
+        const plain = new CSSStyleSheet();
+        plain.replaceSync(PLAIN);
+        root.adoptedStyleSheets = [plain];
+      }
+    }
     const { status, code, message } = problem;
-    const how = { detail: { status, code, message }, bubbles: true, composed: true };
-    this.dispatchEvent(new CustomEvent("comment-thread-error", how));
+    const event = { detail: { status, code, message: message || sentence }, bubbles: true, composed: true };
+    this.dispatchEvent(new CustomEvent("comment-thread-error", event));
   }
 }
 

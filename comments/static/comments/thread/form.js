@@ -108,6 +108,7 @@ export class WriteForm {
     this.pending = kept?.pending;
     this.write(kept?.source ?? edit?.source ?? "", kept?.format ?? edit?.format);
     this.note.hidden = !kept;
+    this.note.className = "help";
     if (kept) {
       this.note.replaceChildren(view.t("draft_restored"), " ", button(view.t("discard"), () => this.discard()));
       view.say(view.t("draft_restored"));
@@ -249,8 +250,11 @@ export class WriteForm {
     if (asks && !fields.name.value.trim()) wrong.push(["name", view.t("name_needed")]);
     if (!body.source.trim()) wrong.push(["source", view.t("text_needed")]);
     if (over > 0) wrong.push(["source", view.t("too_long", { n: over })]);
-    if (wrong[0]) return this.refuse(wrong);
     const { name, email, url } = fields;
+    const lacksAddress = asks && fields.tell?.value && !email.value.trim();
+    // Of a guest who is known the server may have an address.
+    if (lacksAddress && !(await view.viewer()).viewer) wrong.push(["email", view.t("address_needed")]);
+    if (wrong[0]) return this.refuse(wrong);
     /** @type {any} */
     const all = edit ? body : { ...body, parent: reply ?? null, tell: fields.tell?.value ?? "" };
     if (asks) all.author = { name: name.value, email: email.value, url: url.value };
@@ -277,6 +281,7 @@ export class WriteForm {
       if (error.code !== "idempotency_conflict" || pending.text !== text) return this.refused(error);
     }
     this.block(false);
+    if (lacksAddress && data?.told === "untold") data.told = "address_needed";
     await this.done(data);
   }
 
@@ -332,17 +337,20 @@ export class WriteForm {
     if (data?.token) view.api.keepToken(data.token);
     this.forget();
     this.aim({});
+    this.form.querySelector("[value=preview][aria-expanded=true]")?.click();
     const isSeen = !data || data.state === "published";
     if (edit?.number && !isSeen) view.remove(edit.number);
     const { comments } = await view.refreshViewer();
-    if (data?.told) {
-      this.note.textContent = view.t(data.told);
+    const told = data?.told ? view.t(data.told) : "";
+    if (told) {
+      this.note.textContent = told;
+      this.note.className = "notice";
       this.note.hidden = false;
     }
     const { id, number = null } = data ?? comments.find((own) => own.parent === (reply ?? null)) ?? {};
     if (number && isSeen) await view.insert(number);
     const what = !isSeen || !number ? "held" : edit ? "edited" : "posted";
-    view.say(view.t(what, { number: `${number}` }));
+    view.say(`${view.t(what, { number: `${number}` })} ${told}`.trim());
     view.focus(view.one(`[data-id="${id}"]`) ?? this.source);
     view.emit(what, { number, id });
   }

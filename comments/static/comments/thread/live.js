@@ -26,6 +26,8 @@ export function startLive(view) {
 
   /** Numbers that arrived and were not in the window yet. @type {Set<number>} */
   const waiting = new Set();
+  /** Of those that arrived the ones that answer another. @type {Set<number>} */
+  const replies = new Set();
   const pill = make("button", { type: "button", class: "pill", hidden: "" });
   view.root.append(pill);
   pill.addEventListener("click", () => view.go([...waiting][0]).then(() => left(view.focused)));
@@ -39,9 +41,15 @@ export function startLive(view) {
     count();
   }
 
+  /** Says how many there are. @param {Set<number>} numbers */
+  function words(numbers) {
+    const isReplies = [...numbers].every((number) => replies.has(number));
+    return view.t(isReplies ? "new_replies" : "new_comments", { n: numbers.size });
+  }
+
   function count() {
     pill.hidden = !waiting.size;
-    pill.textContent = view.t("new_replies", { n: waiting.size });
+    pill.textContent = words(waiting);
   }
 
   /**
@@ -52,21 +60,37 @@ export function startLive(view) {
   async function apply(changes, now) {
     const fresh = new Set();
     const numbers = new Set();
+    /** What is gone without a trace need not be fetched. */
+    const gone = new Set();
     let isOther = false;
     for (const { kind, number } of changes) {
       const row = number ? view.row(number) : null;
       if (kind === "state") isOther = true;
       if (!number || (view.own.has(number) && row && kind === "published")) continue;
       if (FRESH.includes(kind) && !row) fresh.add(number);
+      const below = row ? view.branch(row).length : 0;
+      if (kind === "removed" && !below) {
+        gone.add(number);
+        numbers.delete(number);
+        fresh.delete(number);
+        continue;
+      }
+      if (FRESH.includes(kind)) gone.delete(number);
+      if (gone.has(number)) continue;
       // Whether its replies fold depends on more than this row.
-      if (row && ["removed", "restored"].includes(kind) && view.branch(row).length) isOther = true;
+      if (below && ["removed", "restored"].includes(kind)) isOther = true;
       if (row || FRESH.includes(kind)) numbers.add(number);
     }
+    /** @type {Map<number, any>} */
+    const rows = new Map();
     if (isOther || numbers.size > MANY) await view.reload(now);
     else {
+      for (const number of gone) {
+        // What arrives may answer it, so that its place stays.
+        if (fresh.size && view.row(number)) numbers.add(number);
+        else rows.set(number, null);
+      }
       const all = [...numbers].sort((a, b) => a - b);
-      /** @type {Map<number, any>} */
-      const rows = new Map();
       while (all.length) {
         const some = all.splice(0, AT_ONCE);
         const got = await Promise.all(some.map((number) => view.fetchRow(number, now)));
@@ -83,11 +107,12 @@ export function startLive(view) {
     if (!fresh.size) return;
     for (const number of fresh) {
       waiting.add(number);
+      if ((rows.get(number) ?? view.row(number))?.dataset.parent) replies.add(number);
       const article = view.article(number);
       if (article) eyes.observe(article);
     }
     count();
-    view.say(view.t("new_replies", { n: fresh.size }));
+    view.say(words(fresh));
     view.emit("changed", { numbers: [...fresh], version });
   }
 

@@ -218,7 +218,9 @@ export function startOwn(view, write) {
       }
       const row = article.parentElement;
       const near = row.nextElementSibling ?? row.previousElementSibling;
-      if (number) await view.insert(number).catch(() => view.remove(number));
+      // What is answered leaves a trace, which is fetched.
+      if (number && view.branch(row).length) await view.insert(number).catch(() => view.remove(number));
+      else if (number) view.remove(number);
       await view.refreshViewer();
       if (hadFocus) view.focus(near?.querySelector("article") ?? view.one("h2"));
       view.emit("deleted", { number, id: Number(id) });

@@ -16,7 +16,10 @@ function notice(view, text) {
 }
 
 /** Returns the number of the comment that a link leads to, or 0. @param {HTMLAnchorElement} link */
-const numberIn = ({ dataset, hash }) => Number(dataset.ref ?? /^#comment-(\d{1,15})$/.exec(hash)?.[1] ?? 0);
+const numberIn = ({ dataset, hash }) => Number(dataset.ref ?? named(hash));
+
+/** Returns the number in #comment-N, or 0. @param {string} hash */
+const named = (hash) => Number(/^#comment-(\d{1,15})$/.exec(hash)?.[1] ?? 0);
 
 /** @param {View} view */
 export function startReading(view) {
@@ -36,12 +39,22 @@ export function startReading(view) {
     return `comments/?${new URLSearchParams(kept.map((name) => [name, query.get(name) ?? ""]))}`;
   }
 
+  /** Returns whether #comment-N of the page means this thread's comment. @param {number} number */
+  function isMeant(number) {
+    const all = /** @type {any[]} */ ([...document.querySelectorAll("comment-thread")]);
+    const first = all.find((each) => each.view?.article(number));
+    const isOfHost = document.getElementById(`comment-${number}`);
+    return isOwnPage || (!isOfHost && (all.length < 2 || first === view.host));
+  }
+
   /** Puts an address of the page into the browser's. @param {string} address @param {boolean} [isNew] */
   function remember(address, isNew = true) {
-    if (!isOwnPage) return;
     const { search, hash } = new URL(address, location.href);
-    const here = location.pathname + search + hash;
-    history[isNew ? "pushState" : "replaceState"](null, "", here);
+    const number = named(hash);
+    // Of a host's page, all but which comment is its own affair.
+    if (!isOwnPage && !(number && isMeant(number))) return;
+    const here = location.pathname + (isOwnPage ? search : location.search) + hash;
+    history[isNew ? "pushState" : "replaceState"](isOwnPage ? null : history.state, "", here);
     shown = asked();
   }
 
@@ -160,9 +173,8 @@ export function startReading(view) {
 
   /** Goes to the comment that the address names. */
   async function find() {
-    const number = Number(/^#comment-(\d{1,15})$/.exec(location.hash)?.[1]);
-    const isHere = isOwnPage || new URL(section.dataset.page ?? "", location.href).pathname === location.pathname;
-    if (!number || !isHere) return;
+    const number = named(location.hash);
+    if (!number || !isMeant(number)) return;
     const isElsewhere = !view.article(number);
     if ((await view.go(number)) && isElsewhere) remember(`?comment=${number}${location.hash}`, false);
   }

@@ -22,6 +22,7 @@ export function startTimes(view) {
   /** @param {HTMLElement[]} rows */
   function refresh(rows = view.all("li[data-number]")) {
     button.setAttribute("aria-pressed", `${isExact}`);
+    button.hidden = !view.one("li[data-number]");
     if (document.hidden) return;
     for (const row of rows) row.querySelectorAll(".facts time").forEach((/** @type {any} */ time) => write(time));
   }
@@ -37,6 +38,7 @@ export function startTimes(view) {
 
   view.tools.append(button);
   view.each(refresh);
+  view.on("gone", () => refresh());
   const timer = setInterval(refresh, 60_000);
   document.addEventListener("visibilitychange", () => refresh(), { signal: view.signal });
   view.signal.addEventListener("abort", () => clearInterval(timer));
