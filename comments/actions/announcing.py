@@ -63,10 +63,11 @@ def seal_publications(*, site_id: int) -> int:
         order = PublicationOrder.objects.filter(site_id=site_id)
         return order.values_list("last_position", flat=True).first() or 0
     with transaction.atomic(durable=True):
-        return _seal_rows(site_id=site_id)
+        return number_publications(site_id=site_id)
 
 
-def _seal_rows(*, site_id: int) -> int:
+def number_publications(*, site_id: int) -> int:
+    """Does what ``seal_publications`` does, inside of a transaction that has begun."""
     PublicationOrder.objects.get_or_create(site_id=site_id)
     order = PublicationOrder.objects.select_for_update().get(site_id=site_id)
     while True:

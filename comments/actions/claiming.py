@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -32,7 +32,7 @@ from comments.rules.sending import (
     Answer,
     retry_seconds,
 )
-from comments.rules.subscribing import ASK_AGAIN_SECONDS
+from comments.rules.subscribing import ASK_AGAIN_SECONDS, question_time
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Clerk:
     _asked: set[int] = field(default_factory=set)
     """Who is asked something in the transaction under way."""
     _left_out: int = 0
+    _undecided: int = 0
     _blocked: Blocked | None = None
 
     # --- what is due --------------------------------------------------------------------------
@@ -92,6 +93,11 @@ class Clerk:
         if not self._ids:
             self._look_up()
         return bool(self._ids or self._to_render)
+
+    def take_undecided(self) -> int:
+        """Returns how many stay in doubt until an operator decides, since the last time."""
+        count, self._undecided = self._undecided, 0
+        return count
 
     def take_left_out(self) -> int:
         """Returns how many messages were not to leave any more, since it was asked last."""
@@ -142,6 +148,10 @@ class Clerk:
                 self._look_up()
             wanted = [self._ids.popleft() for _ in range(min(free, len(self._ids)))]
         self._blocked = None
+        if connection.vendor == "sqlite" and not connection.in_atomic_block:
+            # What says that a mail is on its way has to outlive a power cut, or it leaves again.
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA synchronous=FULL")
         try:
             with transaction.atomic(durable=True):
                 now = self.clock()
@@ -236,7 +246,7 @@ class Clerk:
         if current is None or not look.is_true(current):
             return self._render_first(row, now=now)
         if row.kind == Kind.CONFIRMATION:
-            if row.mailed_at is None and self._is_asked(row.subscriber_id, now=now):
+            if row.state != State.IN_DOUBT and self._is_asked(row, now=now):
                 return self._ask_later(row, now=now)
             wanted = list(current.items)
             is_wanted = look.is_awaited(row, current)
@@ -266,17 +276,24 @@ class Clerk:
         self._to_render.setdefault(row.selection_id, []).append(row.pk)
         return None
 
-    def _is_asked(self, subscriber_id: int, *, now: datetime) -> bool:
-        """Returns whether an address was asked something so lately that it is not to be again.
+    def _is_asked(self, row: Delivery, *, now: datetime) -> bool:
+        """Returns whether an address was asked something so lately, or so often, that it is not to
+        be asked again now.
 
-        Questions that were planned at their distance may have waited together.
+        Questions that were planned at their distance may have waited together, for the server.
         """
-        if subscriber_id in self._asked:
+        if row.subscriber_id in self._asked:
             return True
-        self._asked.add(subscriber_id)
-        lately = now - timedelta(seconds=ASK_AGAIN_SECONDS)
-        asked = Delivery.objects.filter(subscriber_id=subscriber_id, kind=Kind.CONFIRMATION)
-        return asked.filter(mailed_at__gt=lately).exists()
+        self._asked.add(row.subscriber_id)
+        others = Delivery.objects.filter(subscriber=row.subscriber_id, kind=Kind.CONFIRMATION)
+        perhaps = Q(state__in=[State.SENDING, State.IN_DOUBT])
+        times = others.exclude(pk=row.pk).filter(Q(sent_at__isnull=False) | perhaps)
+        asked = [
+            sent_at or mailed_at or now
+            for sent_at, mailed_at in times.values_list("sent_at", "mailed_at")
+        ]
+        at = question_time(asked, now=now)
+        return at is None or at > now
 
     def _ask_later(self, row: Delivery, *, now: datetime) -> int | None:
         later = now + timedelta(seconds=ASK_AGAIN_SECONDS)
@@ -299,6 +316,8 @@ class Clerk:
         may_be_shown = current.readable & set(wanted)
         if {(thread_id, comment_id) for thread_id, comment_id in edition.items} <= may_be_shown:
             return edition.pk
+        logger.error("delivery %d stays in doubt: decide about it in the mail room", row.pk)
+        self._undecided += 1
         return self._out(row, State.IN_DOUBT, NOT_AGAIN)
 
     def _postpone(self, row: Delivery, failure: str, *, now: datetime) -> int | None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
-from comments.actions.announcing import seal_publications
+from comments.actions.announcing import number_publications, seal_publications
 from comments.actions.selecting import selection_for
 from comments.models import (
     Channel,
@@ -88,12 +88,16 @@ def plan_due(
         only: an address; nobody else is planned for.
         dry_run: counts, and stores nothing.
     """
-    seal_publications(site_id=site_id)
-    mark_instant(site_id=site_id, now=now)
+    if not dry_run:
+        seal_publications(site_id=site_id)
+        mark_instant(site_id=site_id)
     planned = Planned()
     seen = 0
     while go_on():
         with transaction.atomic(durable=True):
+            if dry_run:
+                number_publications(site_id=site_id)
+                _mark_instant(site_id=site_id)
             run = _Run(site_id=site_id, now=now, planned=planned)
             channels = _due(site_id=site_id, now=now, only=only, after=seen if dry_run else None)
             run.plan(channels)
@@ -124,14 +128,23 @@ _COLUMNS = (
 )
 
 
-def mark_instant(*, site_id: int, now: datetime) -> None:
-    """Makes those due who want to know at once of what was sealed since the last time."""
-    to = last_position(site_id=site_id)
+def mark_instant(*, site_id: int) -> None:
+    """Makes those due who want to know at once of what was sealed since the last time.
+
+    They are due since it was published, whatever time is planned for.
+    """
     office = PostOffice.objects.get_or_create(site_id=site_id)[0]
-    if office.instant_position >= to:
+    if office.instant_position >= last_position(site_id=site_id):
         return
     with transaction.atomic(durable=True):
-        office = PostOffice.objects.select_for_update().get(site_id=site_id)
+        _mark_instant(site_id=site_id)
+
+
+def _mark_instant(*, site_id: int) -> None:
+    PostOffice.objects.get_or_create(site_id=site_id)
+    office = PostOffice.objects.select_for_update().get(site_id=site_id)
+    to = last_position(site_id=site_id)
+    if office.instant_position < to:
         found = Publication.objects.filter(
             site_id=site_id, position__gt=office.instant_position, position__lte=to
         )
@@ -152,7 +165,7 @@ def mark_instant(*, site_id: int, now: datetime) -> None:
         )
         Channel.objects.filter(
             kind=Channel.Kind.INSTANT, subscriber__in=wanted.values("subscriber_id")
-        ).update(due_at=now)
+        ).update(due_at=found.aggregate(latest=Max("at"))["latest"])
         office.instant_position = to
         office.save(update_fields=["instant_position"])
 

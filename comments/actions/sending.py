@@ -242,6 +242,9 @@ class _Sender:
             except Blocked as blocked:
                 self._halt(str(blocked), is_alarm=blocked.is_alarm)
         self._sent.count("left out", self._clerk.take_left_out())
+        undecided = self._clerk.take_undecided()
+        self._sent.count("to be decided about in the mail room", undecided)
+        self._sent.is_alarm |= undecided > 0
         self._pace.take(len(claimed))
         return claimed
 

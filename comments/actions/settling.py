@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from comments.actions.transports import Parcel
 from comments.mail import Splicer, Values, delivery_key
-from comments.models import Delivery, PostOffice, Subscriber
+from comments.models import Channel, Delivery, PostOffice, Subscriber
 from comments.rules.limits import Limit
 from comments.rules.sending import (
     MOST_BOUNCES,
@@ -29,6 +29,9 @@ from comments.rules.sending import (
 logger = logging.getLogger(__name__)
 
 State = Delivery.State
+
+LOOK_AGAIN_SECONDS = 6 * 60 * 60
+"""After a server has not taken a mail for two days, until its news are tried in another one."""
 TOO_LONG = "tried for too long"
 
 
@@ -128,7 +131,20 @@ def _settle_failure(claimed: Claimed, answer: Answer, *, order: Order, now: date
         state = State.IN_DOUBT
     elif is_enough:
         state, why = State.EXPIRED, TOO_LONG
-    row.update(state=state, due_at=again, lease_until=None, error=why)
+    if row.update(state=state, due_at=again, lease_until=None, error=why):
+        _hand_over(claimed.pk, now=now)
+
+
+def _hand_over(pk: int, *, now: datetime) -> None:
+    """Lets the planner look again for somebody who was to be told at once, and was not: otherwise
+    the next news alone would bring what this mail had."""
+    expired = Delivery.objects.filter(pk=pk, state=State.EXPIRED, kind=Delivery.Kind.INSTANT)
+    Channel.objects.filter(
+        kind=Channel.Kind.INSTANT,
+        due_at=None,
+        subscriber__paused_at=None,
+        subscriber__in=expired.values("subscriber_id"),
+    ).update(due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS))
 
 
 def _count_bounce(subscriber_id: int, *, why: str, is_bad: bool, now: datetime) -> None:

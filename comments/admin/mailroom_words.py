@@ -18,7 +18,10 @@ State = Delivery.State
 EXPLAINED = {
     State.QUEUED: "It leaves with the next run of the sender.",
     State.SENDING: "A sender is handing it to the mail server.",
-    State.SENT: "The mail server has taken it on. Whether it arrives, only a bounce can tell.",
+    State.SENT: (
+        "The mail server has taken it on, or where there is none, it is a file. "
+        "Whether it arrives, only a bounce can tell."
+    ),
     State.DEFERRED: "It could not be handed over, and is tried again.",
     State.IN_DOUBT: "The connection was lost before the mail server had answered.",
     State.BOUNCED: "It was refused, and is not tried again.",

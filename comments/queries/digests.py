@@ -199,11 +199,13 @@ def received_by(subscriber_id: int, news: Iterable[News]) -> set[Item]:
 
     What an edition left out, because it could not be read then, was not.
     """
-    positions = {one.first_position for one in news if one.first_position is not None}
-    if not positions:
+    news = list(news)
+    first = {one.first_position for one in news if one.first_position is not None}
+    if not first:
         return set()
+    # Up to where it is published now: what was there again before may have been sent then.
     covering = Delivery.objects.filter(
-        Q(to_position__gte=min(positions)) & Q(after_position__lt=max(positions)),
+        Q(to_position__gte=min(first)) & Q(after_position__lt=max(one.position for one in news)),
         subscriber_id=subscriber_id,
     ).exclude(state__in=NOT_RECEIVED)
     return {

@@ -186,10 +186,8 @@ class CommentForm(TextForm):
         self.kept_email = participant.email if participant else ""
         is_vouched_for = participant is not None and bool(participant.subject)
         if not is_vouched_for:
-            self.fields["tell"].help_text = (
-                gettext("By mail to your address. The first mail asks you to confirm.")
-                if has_account
-                else gettext("By mail to the address above. The first mail asks you to confirm.")
+            self.fields["tell"].help_text = gettext(
+                "By mail to your address. The first mail asks you to confirm."
             )
         if has_account:
             self.kept_email = address

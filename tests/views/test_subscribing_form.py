@@ -313,7 +313,7 @@ def test_the_choice_asks_for_confirmation_on_the_page(browser: Browser) -> None:
         one for one in browser.shown.all("fieldset") if "Tell me of replies" in text_of(one)
     ]
     help_ = browser.shown.get(group.get("aria-describedby") or "")
-    assert text_of(help_) == "By mail to the address above. The first mail asks you to confirm."
+    assert text_of(help_) == "By mail to your address. The first mail asks you to confirm."
     checked = [one.get("value") for one in group.iter("input") if one.get("checked") is not None]
     assert checked == [""]
 
