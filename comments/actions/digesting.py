@@ -153,7 +153,7 @@ def _mark_instant(*, site_id: int) -> None:
         mentioned = Mention.objects.filter(
             comment__publications__in=found, participant__isnull=False
         )
-        wanted = Subscription.objects.filter(
+        concerned = Subscription.objects.filter(
             Q(thread=None, participant=None)
             | Q(thread__in=threads)
             | Q(participant__in=answered.values("comment__reply_to__author_id"))
@@ -161,11 +161,19 @@ def _mark_instant(*, site_id: int) -> None:
             subscriber__site_id=site_id,
             subscriber__paused_at=None,
             state=Subscription.State.ACTIVE,
-            frequency=Frequency.INSTANT,
         )
+        latest = found.aggregate(latest=Max("at"))["latest"]
+        at_once = concerned.filter(frequency=Frequency.INSTANT)
         Channel.objects.filter(
-            kind=Channel.Kind.INSTANT, subscriber__in=wanted.values("subscriber_id")
-        ).update(due_at=found.aggregate(latest=Max("at"))["latest"])
+            kind=Channel.Kind.INSTANT, subscriber__in=at_once.values("subscriber_id")
+        ).update(due_at=latest)
+        if found.filter(again=True).exists():
+            # What is there again is told the way that was chosen when it first was: perhaps one
+            # that nobody looks at any more.
+            switched = concerned.exclude(switches=[])
+            Channel.objects.filter(
+                subscriber__in=switched.values("subscriber_id"), due_at=None
+            ).update(due_at=latest)
         office.instant_position = to
         office.save(update_fields=["instant_position"])
 
@@ -214,7 +222,10 @@ class _Run:
         Delivery.objects.bulk_create(self.deliveries, batch_size=AT_ONCE)
 
     def _plan_digest(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
-        if not reader.digest_frequency and not reader.is_owed_after(channel.cursor):
+        is_owed = reader.is_owed_after(channel.cursor) or (
+            reader.has_switched and self.news.between(channel.cursor, self.to).has_again
+        )
+        if not reader.digest_frequency and not is_owed:
             self._move(channel, due_at=None)
             return
         frequency = reader.digest_frequency or Frequency.DAILY

@@ -163,6 +163,12 @@ class Reader:
     muted: frozenset[tuple[int, int]] = frozenset()
     """Conversations that were left: thread, and number of the root."""
 
+    @property
+    def has_switched(self) -> bool:
+        """Returns whether something was told at once before and is in the digest now, or vice
+        versa."""
+        return any(wish.switches for wish in self.wishes)
+
     def is_owed_after(self, position: int) -> bool:
         """Returns whether something newer may be due a way that was left since."""
         return any(wish.switches and wish.switches[-1] > position for wish in self.wishes)

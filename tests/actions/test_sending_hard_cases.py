@@ -15,9 +15,10 @@ from django.core.management.base import CommandError
 from comments.actions.checking_digests import Report, check_digests
 from comments.actions.digesting import plan_due
 from comments.actions.sending import send_deliveries
+from comments.actions.subscribing import Change, change_settings
 from comments.models import Channel, Delivery, Frequency, PostOffice, Publication
 from comments.rules.sending import Answer
-from tests.mailing import asked, digests, morning, planned, subscribed
+from tests.mailing import ASKER, asked, digests, morning, planned, subscribed
 from tests.making import NOW, decide, later, make_thread, post
 from tests.smtp_server import MailHost
 
@@ -198,3 +199,33 @@ def test_a_mail_in_doubt_that_cannot_be_repeated_alarms_an_operator(host: MailHo
     again = send_deliveries(site_id=1, clock=lambda: morning(1) + timedelta(hours=1))
     assert again.is_alarm
     assert again.outcomes["to be decided about in the mail room"] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(Frequency.INSTANT, Frequency.DAILY), (Frequency.DAILY, Frequency.INSTANT)],
+)
+@pytest.mark.parametrize("passes", [0, 1, 2])
+def test_what_was_held_back_over_a_change_of_frequency_comes_when_it_is_approved(
+    before: Frequency, after: Frequency, passes: int, host: MailHost
+) -> None:
+    thread = make_thread()
+    ana = subscribed(frequency=before)
+    Delivery.objects.all().delete()
+    comment_id = post(thread, "Hello.", now=later(60)).comment.pk
+    decide(comment_id=comment_id, action="reject", now=later(61))
+    assert sent_at(morning(1)) == 0
+    change_settings(
+        ana.token,
+        change=Change(frequency=after),
+        site_id=1,
+        asker=ASKER,
+        now=morning(1) + timedelta(hours=1),
+    )
+    for day in range(passes):
+        assert sent_at(morning(2 + day)) == 0
+    decide(comment_id=comment_id, action="approve", now=morning(5))
+    sent = [sent_at(morning(day)) for day in range(6, 10)]
+    assert sum(sent) == 1
+    assert digests(ana) == [[(thread.pk, comment_id)]]
+    assert is_in_order()
