@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, ngettext
 
 CATEGORIES = {
@@ -97,16 +98,27 @@ def _texts() -> dict[str, str]:
         "edit_window_expired": gettext(
             "This comment cannot be changed any more. Your text can be copied from here."
         ),
+        "removed_meanwhile": gettext(
+            "A moderator has removed this comment meanwhile. Your text can be copied from here."
+        ),
+        "held_meanwhile": gettext(
+            "A moderator has to read this comment again. Press Save once more to change it first."
+        ),
         "preview": gettext("Preview – not posted yet"),
         "counter": gettext("{n} of {most} characters"),
         "quote": gettext("Quote"),
         "names": gettext("Names"),
         "unseen": gettext("Only you see this"),
+        # The server's own page begins the same sentence with a capital, too.
+        "is_held": capfirst(gettext("waiting for a moderator")),
+        "is_rejected": capfirst(gettext("not published by a moderator")),
+        "is_spam": capfirst(gettext("taken for spam by a moderator")),
         "you": gettext("you"),
         "edit": gettext("Edit"),
         "delete": gettext("Delete"),
         "deleted": gettext("Deleted."),
         "undo": gettext("Undo"),
+        "not_deleted": gettext("This comment has changed meanwhile, so it was not deleted."),
         "undone": gettext("Your comment is back."),
         "vote_up": gettext("Vote comment {number} up"),
         "vote_down": gettext("Vote comment {number} down"),

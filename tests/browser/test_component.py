@@ -292,6 +292,7 @@ def test_all_counts_of_a_page_come_by_one_request(
     )
     with opener(chromium, elsewhere) as open_:
         page = open_("/?first")
+        expect(page.locator("comment-count").last).to_have_text("0")
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.reload()
@@ -308,3 +309,108 @@ def test_nothing_of_a_text_runs_on_the_hosts_page(
         page = open_()
         expect(page.locator("#comment-4")).to_contain_text("onerror=alert(1)")
         expect(page).to_have_title("A page elsewhere")
+
+
+def test_the_address_of_the_hosts_page_names_a_comment(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    def sought(page: Page, number: int) -> None:
+        expect(page.locator(".is-sought")).to_have_id(f"comment-{number}")
+        expect(page.locator(f"#comment-{number}")).to_be_focused()
+
+    with opener(chromium, elsewhere) as open_:
+        page = open_("/any/page?x=1#comment-3")
+        sought(page, 3)
+        page.evaluate("location.hash = '#comment-1'")
+        sought(page, 1)
+        page.evaluate("history.replaceState({host: 1}, '')")
+        page.locator("#comment-2 a.number").click()
+        sought(page, 2)
+        expect(page).to_have_url(f"{elsewhere.origin}/any/page?x=1#comment-2")
+        assert page.evaluate("history.state") == {"host": 1}
+        page.locator("#comment-2 .text a").click()
+        expect(page).to_have_url(re.compile("#comment-1$"))
+        page.go_back()
+        sought(page, 2)
+        page.reload()
+        sought(page, 2)
+
+
+def test_of_two_threads_the_address_means_the_first_that_shows_the_comment(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    other = make_post(site, "other")
+    for number in range(1, 5):
+        post(other, f"Text {number}.", name="Eve")
+    elsewhere.body = f"{elsewhere.thread('talk')}<hr>{elsewhere.thread('other')}"
+    with opener(chromium, elsewhere) as open_:
+        page = open_("/#comment-4")
+        first, second = (page.locator("comment-thread").nth(nth) for nth in (0, 1))
+        expect(second.locator("#comment-4")).to_be_focused()
+        expect(first.locator("#comment-3")).to_be_visible()
+        page.evaluate("location.hash = '#comment-3'")
+        expect(first.locator("#comment-3")).to_be_focused()
+        second.locator("#comment-2 a.number").click()
+        expect(second.locator("#comment-2")).to_be_focused()
+        expect(page).to_have_url(re.compile("#comment-3$"))
+
+
+def test_an_anchor_of_the_hosts_own_is_left_to_it(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.body = f'<p id="comment-1">The host\'s.</p>{elsewhere.thread("talk")}'
+    with opener(chromium, elsewhere) as open_:
+        page = open_("/#comment-1")
+        wait_to_hear(page, "ready")
+        expect(page.locator(".is-sought")).to_have_count(0)
+
+
+def test_the_bar_of_a_comment_stands_before_its_text_in_hebrew_too(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    bars = """it => {
+      const { borderRightWidth, borderLeftWidth, boxShadow } = getComputedStyle(it);
+      return [borderRightWidth, borderLeftWidth, boxShadow];
+    }"""
+    elsewhere.lang = "he"
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        wait_to_hear(page, "ready")
+        page.locator("#comment-1 a.number").click()
+        expect(page.locator("#comment-1")).to_have_class(re.compile("is-sought"))
+        asked_in_a_thread(lambda: post(talk, "חדש", name="Eve"))
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator(".is-new #comment-4")).to_be_visible()
+        for number in (1, 4):
+            shown = page.locator(f"#comment-{number}").evaluate(bars)
+            assert shown == ["3px", "0px", "none"]
+
+
+def test_what_cannot_be_shown_is_said_in_the_language_with_the_hosts_link(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.lang = "he"
+    link = '<a href="https://www.example.org/">Comments</a></comment-thread>'
+    elsewhere.body = elsewhere.thread("nothing").replace("</comment-thread>", link)
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("לא ניתן לטעון את התגובות.")
+        expect(alert).to_have_attribute("dir", "rtl")
+        expect(alert).to_have_css("border-right-style", "solid")
+        expect(alert).to_have_css("font-family", re.compile("system-ui"))
+        expect(page.get_by_role("link", name="Comments")).to_be_visible()
+        (error,) = heard_of(page, "error")
+        assert error["status"] == 404
+        assert error["message"]
+
+
+def test_an_error_without_an_answer_has_a_message_for_the_host_too(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    allow("https://www.example.org")
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        wait_to_hear(page, "error")
+        expected = {"status": 0, "code": "", "message": "The comments cannot be loaded."}
+        assert heard_of(page, "error") == [expected]

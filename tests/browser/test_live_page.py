@@ -129,9 +129,13 @@ def test_what_is_hidden_goes_and_what_is_restored_comes_back_to_its_place(
     with opener(chromium, live_server) as open_:
         page = open_(TALK)
         expect(page.locator("#comment-2")).to_be_visible()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         meanwhile(page, lambda: decide(comment_id=second.pk, action="reject", now=later(1)))
         expect(page.locator("#comment-2")).to_have_count(0)
         expect(page.get_by_role("heading", name="11 comments")).to_be_visible()
+        # It would be answered by 404, which every reader's console shows.
+        assert [url for url in asked if "/comments/2/" in url] == []
         meanwhile(page, lambda: decide(comment_id=second.pk, action="approve", now=later(2)))
         expect(page.locator("#comment-2")).to_be_visible()
         order = page.locator("li[data-number]").evaluate_all(
@@ -246,3 +250,61 @@ def test_a_change_that_could_not_be_fetched_is_fetched_later(
         let_it_ask(page)
         expect(page.locator("#comment-13")).to_contain_text("Late.")
         expect(page.locator("section.thread")).to_have_attribute("data-version", "14")
+
+
+def test_what_is_hidden_keeps_its_place_for_a_reply_that_comes_with_the_news(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    second = Comment.objects.get(thread=talk, number=2)
+
+    def answer_and_hide() -> None:
+        post(talk, "Below.", name="Bo", to=2)
+        decide(
+            comment_id=second.pk,
+            action="reject",
+            now=later(1),
+            replies_policy=RepliesPolicy.KEEP,
+        )
+
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.locator("#comment-2")).to_be_visible()
+        meanwhile(page, answer_and_hide)
+        expect(page.locator("#comment-2")).to_contain_text("removed by a moderator")
+        expect(page.locator("#comment-13")).to_be_attached()
+        order = page.locator("li[data-number]").evaluate_all(
+            "all => all.map(it => it.dataset.number)"
+        )
+        assert order[:4] == ["1", "2", "13", "3"]
+
+
+def test_what_comes_and_goes_at_once_is_neither_fetched_nor_told_of(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    def write_and_hide() -> None:
+        made = post(talk, "Spam.", name="Bo")
+        decide(comment_id=made.comment.pk, action="reject", now=later(1))
+
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.locator("#comment-2")).to_be_visible()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        meanwhile(page, write_and_hide)
+        expect(page.locator("section.thread")).not_to_have_attribute("data-version", "12")
+        assert [url for url in asked if "/comments/13/" in url] == []
+        expect(page.locator(".pill")).to_be_hidden()
+
+
+def test_new_comments_are_called_replies_only_where_all_of_them_are(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        read_at(page, 4)
+        meanwhile(page, lambda: post(talk, "A root.", name="Late"))
+        expect(page.locator(".pill")).to_have_text("1 new comment")
+        expect(page.locator(".says[aria-live=polite]")).to_have_text("1 new comment")
+        meanwhile(page, lambda: post(talk, "A reply.", name="Late", to=1))
+        expect(page.locator(".pill")).to_have_text("2 new comments")
+        expect(page.locator(".says[aria-live=polite]")).to_have_text("1 new reply")

@@ -149,11 +149,15 @@ def test_a_delete_can_be_undone_for_ten_seconds(
         page.clock.fast_forward(20_000)
         assert stored_visible() == 3
 
+        answers: list[int] = []
+        page.on("response", lambda answer: answers.append(answer.status))
         delete.click()
         page.clock.fast_forward(11_000)
         expect(own).to_have_count(0)
         expect(page.locator("#comment-2")).to_be_focused()
+        expect(page.get_by_role("heading", name="2 comments")).to_be_visible()
         assert page.evaluate("window.told") == [["posted", 3], ["deleted", 3]]
+        assert 404 not in answers
     assert stored_visible() == 2
 
 

@@ -341,3 +341,18 @@ def test_the_keys_go_from_comment_to_comment_reply_and_explain_themselves(
         help_.get_by_role("button", name="Close").click()
         page.keyboard.press("j")
         assert focused(page) == "comment-1"
+
+
+def test_exact_times_are_offered_only_where_there_are_times(
+    site: Site, live_server: LiveServer, chromium: str
+) -> None:
+    thread = make_post(site, "talk")
+    with opener(chromium, live_server) as open_:
+        page = open_(TALK)
+        expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_visible()
+        exact = page.get_by_role("button", name="Exact times")
+        expect(exact).to_have_count(0)
+        asked_in_a_thread(lambda: post(thread, "First.", name="Ana"))
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("#comment-1")).to_be_visible()
+        expect(exact).to_be_visible()

@@ -333,3 +333,69 @@ def test_the_keyboard_alone_writes_answers_and_leaves(
             box = page.locator(f"#comment-3 [data-do={name}]").bounding_box()
             assert box is not None
             assert min(box["width"], box["height"]) >= 24
+
+
+@both_places
+def test_who_wants_to_hear_of_replies_gives_an_address_and_reads_what_became_of_it(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        write(page, "Tell me.")
+        page.get_by_role("radio", name="at once").check()
+        press(page, "Post")
+        email = page.locator("#reply input[name=email]")
+        expect(email).to_be_focused()
+        expect(email).to_have_accessible_description(
+            re.compile("^To tell you, we need an address.")
+        )
+        assert len(stored()) == 2
+        email.fill("cy@example.org")
+        press(page, "Post")
+        expect(page.locator("#comment-3")).to_be_focused()
+        expect(page.locator("#reply .notice:visible")).to_contain_text("a mail is on its way")
+        expect(said(page)).to_have_text(
+            re.compile("^Your comment is here, as number 3. .*a mail is on its way")
+        )
+        reply_to(page, 1)
+        expect(page.locator("#reply .notice:visible")).to_have_count(0)
+
+
+@both_places
+def test_a_known_guest_without_an_address_reads_that_one_is_needed(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        write(page, "Hello.")
+        press(page, "Post")
+        expect(page.get_by_text("This browser knows you as")).to_be_visible()
+        text_of(page).fill("Tell me.")
+        page.get_by_role("radio", name="at once").check()
+        press(page, "Post")
+        expect(page.locator("#comment-4")).to_be_focused()
+        expect(page.locator("#reply .notice:visible")).to_have_text(
+            "To tell you, we need an address."
+        )
+
+
+@both_places
+def test_a_frame_stands_around_a_comment_only_for_who_uses_the_keyboard(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    look = """it => {
+      const { outlineStyle, outlineOffset, animationName } = getComputedStyle(it);
+      return [outlineStyle, outlineOffset, animationName];
+    }"""
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        write(page, "By mouse.")
+        press(page, "Post")
+        own = page.locator("#comment-3")
+        expect(own).to_be_focused()
+        outline, _, animation = own.evaluate(look)
+        assert (outline, animation) == ("none", "comment-shown")
+        page.keyboard.press("k")
+        before = page.locator("#comment-2")
+        expect(before).to_be_focused()
+        assert before.evaluate(look) == ["solid", "-2px", "none"]

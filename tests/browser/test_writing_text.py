@@ -325,3 +325,20 @@ def test_a_form_and_its_lists_fit_a_phone_from_right_to_left(
         assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0
         text_of(page).press("Enter")
         expect(text_of(page)).to_have_value("@אנה כהן ")
+
+
+@both_places
+def test_the_preview_goes_when_the_comment_is_posted(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        write(page, "Seen before.")
+        press(page, "Preview")
+        shown = page.locator("#reply-preview")
+        expect(shown).to_contain_text("Seen before.")
+        press(page, "Post")
+        expect(page.locator("#comment-3")).to_be_focused()
+        expect(shown).to_be_hidden()
+        toggle = page.locator("#reply [value=preview]")
+        expect(toggle).to_have_attribute("aria-expanded", "false")

@@ -75,6 +75,8 @@ export function remember(shelf, key, value, area = LONG) {
 
 /** @type {Map<string, Promise<string>>} */
 const signed = new Map();
+/** Tokens that the browser did not take. @type {Map<string, string>} */
+const loose = new Map();
 
 export class Api {
   /**
@@ -96,7 +98,7 @@ export class Api {
   /** Returns the comment token of a guest, or of the host's user. @returns {Promise<string | undefined>} */
   async token() {
     const { jwt } = this;
-    if (!jwt) return recall("tokens", this.base.origin);
+    if (!jwt) return loose.get(this.base.origin) ?? recall("tokens", this.base.origin);
     // A host's token is taken once, but a page may be loaded again with it.
     let kept = signed.get(jwt);
     if (!kept) {
@@ -109,7 +111,11 @@ export class Api {
 
   /** Keeps the token of a guest's first comment; undefined forgets it. @param {string} [token] */
   keepToken(token) {
-    if (this.isEmbedded && !this.jwt) remember("tokens", this.base.origin, token);
+    if (!this.isEmbedded || this.jwt) return;
+    const { origin } = this.base;
+    remember("tokens", origin, token);
+    if (token && recall("tokens", origin) !== token) loose.set(origin, token);
+    else loose.delete(origin);
   }
 
   /** @param {string} jwt */

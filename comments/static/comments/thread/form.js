@@ -45,6 +45,7 @@ export class WriteForm {
     addEventListener("storage", () => {
       if (this.isTyped && !recall("drafts", this.draft)) this.keep();
     }, { signal: view.signal });
+    view.on("shown", () => this.told === "thread_closed" && view.section.dataset.state === "open" && this.clear());
     section.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.defaultPrevented) this.close();
     });
@@ -114,7 +115,8 @@ export class WriteForm {
       view.say(view.t("draft_restored"));
     }
     this.settle();
-    view.settle();
+    // What cannot be fetched now comes with the next that is asked for.
+    view.settle().catch(() => view.tell("own"));
     this.stop?.();
     this.stop = edit?.until && countDown(edit.until, (left) => left || this.expire());
   }
@@ -176,13 +178,20 @@ export class WriteForm {
 
   /** Says something at the form. @param {string} key of a text, or the text */
   tell(key, values = {}) {
-    const text = this.view.t(key, values);
-    this.said.replaceChildren(text);
-    this.said.hidden = false;
-    this.view.say(text, { alert: true });
+    const { view, said } = this;
+    const text = view.t(key, values);
+    this.told = key;
+    said.replaceChildren(text);
+    said.hidden = false;
+    view.say(text, { alert: true });
+    // The button that was pressed may be gone.
+    const focused = view.focused ?? document.activeElement ?? document.body;
+    if (focused === document.body || !focused.checkVisibility()) view.focus(said, true);
   }
 
   clear() {
+    this.told = "";
+    if (this.said.contains(this.view.focused)) this.main.focus();
     this.said.hidden = true;
     for (const error of this.section.querySelectorAll(".errors, .error")) error.remove();
     for (const field of this.form.querySelectorAll(".has-error")) field.classList.remove("has-error");
@@ -278,11 +287,34 @@ export class WriteForm {
       this.pending = undefined;
       this.keep();
       // A random key that stands for the same request: it was stored, and its answer was lost.
-      if (error.code !== "idempotency_conflict" || pending.text !== text) return this.refused(error);
+      if (error.status === 412) {
+        data = await this.standing();
+        if (!data) return;
+      } else if (error.code !== "idempotency_conflict" || pending.text !== text) return this.refused(error);
     }
     this.block(false);
     if (lacksAddress && data?.told === "untold") data.told = "address_needed";
     await this.done(data);
+  }
+
+  /** Returns the comment as it stands where it already is what was sent; else says what has happened. */
+  async standing() {
+    const { view, target, body } = this;
+    let data;
+    try {
+      ({ data } = await view.api.json(`../../comments/${target.edit.id}/`, { own: true }));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status === 404) return this.tell("removed_meanwhile");
+      return this.lost();
+    }
+    const clean = (/** @type {string} */ text) => text.normalize("NFC").trim();
+    if (data.format === body.format && clean(data.source ?? "") === clean(body.source)) return data;
+    target.edit.version = data.version;
+    if (data.tombstone || ["rejected", "spam"].includes(data.state)) return this.tell("removed_meanwhile");
+    if (data.state === "held") return this.tell("held_meanwhile");
+    this.tell("stale_version");
+    this.said.append(make("div", { class: "text", dir: "auto" }, parse(data.html)));
   }
 
   lost() {
@@ -293,8 +325,8 @@ export class WriteForm {
   }
 
   /** @param {Problem} problem */
-  async refused({ status, code, errors, wait, message }) {
-    const { view, target, body } = this;
+  async refused({ code, errors, wait, message }) {
+    const { view, body } = this;
     if (errors[0]) {
       return this.refuse(errors.map((error) => [/** @type {any} */ (error.pointer.match(/\w+$/))[0], error.detail]));
     }
@@ -315,11 +347,6 @@ export class WriteForm {
     } else {
       this.tell(view.strings[code] ? code : message || "failed");
     }
-    if (status === 412) {
-      const { data } = await view.api.json(`../../comments/${target.edit.id}/`, { own: true });
-      target.edit.version = data.version;
-      this.said.append(make("div", { class: "text", dir: "auto" }, parse(data.html)));
-    }
   }
 
   /** Forgets the draft, unless another tab has written another there. */
@@ -339,6 +366,7 @@ export class WriteForm {
     this.aim({});
     this.form.querySelector("[value=preview][aria-expanded=true]")?.click();
     const isSeen = !data || data.state === "published";
+    if (!isSeen) view.tell("held", data);
     if (edit?.number && !isSeen) view.remove(edit.number);
     const { comments } = await view.refreshViewer();
     const told = data?.told ? view.t(data.told) : "";

@@ -70,7 +70,10 @@ export function startKeyboard(view) {
   const actions = { j: () => move(1), k: () => move(-1), r: reply, q: () => view.tell("quote"), n: () => nextNew(view), "?": help };
   const heard = (/** @type {KeyboardEvent} */ event) => {
     const target = /** @type {any} */ (event.composedPath()[0]);
-    const action = Object.hasOwn(actions, event.key) && actions[event.key];
+    // By what is typed; where that is no Latin letter, by where the key is ("KeyJ").
+    const typed = event.key?.toLowerCase() ?? "";
+    const key = /[\p{Script=Latin}?]/u.test(typed) ? typed : event.code?.slice(3).toLowerCase();
+    const action = Object.hasOwn(actions, key) && actions[key];
     if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.isContentEditable || target.closest?.("input, textarea, select, dialog")) return;
     if (recall("settings", "no_keys") || active() !== view) return;

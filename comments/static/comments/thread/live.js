@@ -17,6 +17,12 @@ export function startLive(view) {
   /** @type {EventSource | undefined} */
   let source;
   let failures = 0;
+  /** The newest version that the stream told of. */
+  let heard = version;
+  /** How often asking has failed in a row. */
+  let tries = 0;
+  /** @type {number | undefined} */
+  let again;
   /** @type {number | undefined} */
   let retry;
   /** @type {number | undefined} */
@@ -102,7 +108,7 @@ export function startLive(view) {
       view.one("h2").textContent = view.t("comments", { n: data.count });
       for (const number of fresh) if (!rows.get(number) || view.own.has(number)) fresh.delete(number);
     }
-    version = Math.max(version, now);
+    version = now;
     section.dataset.version = `${version}`;
     if (!fresh.size) return;
     for (const number of fresh) {
@@ -116,9 +122,18 @@ export function startLive(view) {
     view.emit("changed", { numbers: [...fresh], version });
   }
 
-  /** Asks what has changed until there is nothing more. */
+  /** Shows all anew, of a server that was set back to an earlier day. @param {number} now */
+  async function restart(now) {
+    view.own.clear();
+    await view.reload(now);
+    version = heard = now;
+    section.dataset.version = `${version}`;
+  }
+
+  /** Asks what has changed until there is nothing more; after a failure again, later and later. */
   async function catchUp() {
     isBehind = true;
+    clearTimeout(again);
     if (isBusy) return;
     isBusy = true;
     try {
@@ -126,15 +141,26 @@ export function startLive(view) {
         isBehind = false;
         const { data } = await api.json(`changes/?since=${version}`, { signal });
         if (data.version > version) await apply(data.changes, data.next ?? data.version);
+        else if (data.version < version) await restart(data.version);
         isBehind ||= !!data.next;
         await view.settle();
       }
+      if (version >= heard) tries = 0;
+      else later();
     } catch (error) {
-      // It is asked again, from the same version; what is no lost connection must be heard of.
-      if (!(error instanceof Problem) && !signal.aborted) throw error;
+      if (signal.aborted) return;
+      later();
+      // What is no lost connection must be heard of.
+      if (!(error instanceof Problem)) reportError(error);
     } finally {
       isBusy = false;
     }
+  }
+
+  /** Asks again from the same version, whatever the stream says meanwhile. */
+  function later() {
+    clearTimeout(again);
+    again = setTimeout(catchUp, Math.min(60_000, 1000 * 2 ** tries++) * (0.5 + Math.random()));
   }
 
   function close() {
@@ -149,11 +175,15 @@ export function startLive(view) {
     const url = new URL(stream, document.baseURI);
     url.searchParams.set("since", `${version}`);
     source = new EventSource(url);
-    const heard = (/** @type {any} */ event) => {
+    const hear = (/** @type {any} */ event) => {
       failures = 0;
-      if (event.type === "reset" || JSON.parse(event.data).version > version) catchUp();
+      const told = JSON.parse(event.data).version;
+      // Only a change may be one that we have already asked for ourselves.
+      const isBack = event.type !== "change" && told < version;
+      heard = isBack ? told : Math.max(heard, told);
+      if (event.type === "reset" || isBack || told > version) catchUp();
     };
-    for (const name of ["hello", "change", "reset"]) source.addEventListener(name, heard);
+    for (const name of ["hello", "change", "reset"]) source.addEventListener(name, hear);
     source.addEventListener("error", () => {
       close();
       const wait = Math.min(60_000, 1000 * 2 ** failures++);
@@ -177,6 +207,7 @@ export function startLive(view) {
   signal.addEventListener("abort", () => {
     close();
     clearTimeout(sleep);
+    clearTimeout(again);
     eyes.disconnect();
     pill.remove();
   });

@@ -14,21 +14,34 @@ export function startOwn(view, write) {
   const leaving = new Map();
   /** @type {Map<string, any>} */
   let mine = new Map();
+  /** What waits, as the answer to its writing said: for who is not known again. @type {Map<string, any>} */
+  const answered = new Map();
+  /** What is said at a comment, by id; its row may be replaced meanwhile. @type {Map<string, HTMLElement>} */
+  const notes = new Map();
 
   /** @type {Fn} */
   const find = (id) => view.one(`article[data-id="${id}"]`);
   /** @type {Fn} */
   const path = (id) => `../../comments/${id}/`;
+  /** Puts a note at its comment, again wherever the row is new; none takes it away. @type {Fn} */
+  const note = (id, said) => {
+    const old = notes.get(id);
+    if (old !== said) old?.remove();
+    if (said) notes.set(id, said);
+    else notes.delete(id);
+    const article = find(id);
+    article?.classList.toggle("is-leaving", !!said?.matches(".leaving"));
+    if (said && article && said.parentElement !== article) article.append(said);
+  };
   /** @type {Fn} */
-  const complain = (article, { code, message }) => {
+  const complain = (id, { code, message }) => {
     const text = view.t(view.strings[code] ? code : message || "lost");
-    article.querySelector(":scope > .error")?.remove();
-    article.append(make("p", { class: "error" }, text));
+    note(id, make("p", { class: "error" }, text));
     view.say(text, { alert: true });
   };
 
   /** Returns the article of a comment that others do not see. @type {Fn} */
-  const waiting = ({ id, version, held, html }) => {
+  const waiting = ({ id, version, state, held, html, author, written_at }) => {
     let article = view.one(`.unseen [data-id="${id}"]`);
     if (!article) {
       let section = view.one(".unseen");
@@ -37,14 +50,19 @@ export function startOwn(view, write) {
           make("h3", { id: "unseen-title" }, view.t("unseen")), make("ol", { class: "comments" }));
         (write()?.home ?? view.list).after(section);
       }
-      article = make("article", { class: "comment is-unseen", "data-id": id, "aria-labelledby": "unseen-title" },
-        make("p", { class: "why" }, make("strong")), make("div", { class: "text", dir: "auto" }),
-        make("footer", { class: "choices" }));
+      const by = `waiting-${id}-by`;
+      const words = new Date(written_at).toLocaleString(view.lang, { dateStyle: "long", timeStyle: "short" });
+      article = make("article", { class: "comment is-unseen", "data-id": id, "aria-labelledby": by },
+        make("header", {},
+          make("h3", { id: by }, make("bdi", { class: "author" }, author?.name ?? "")),
+          make("p", { class: "facts" }, make("time", { datetime: written_at }, words)),
+          make("p", { class: "why" }, make("strong"))),
+        make("div", { class: "text", dir: "auto" }), make("footer", { class: "choices" }));
       section.lastElementChild.append(make("li", { class: "row indent-0" }, article));
     }
     if (article.dataset.version !== `${version}`) {
       article.dataset.version = version;
-      article.querySelector(".why strong").textContent = held?.explanation ?? "";
+      article.querySelector(".why strong").textContent = `${view.t(`is_${state}`)}. ${held?.explanation ?? ""}`.trim();
       article.querySelector(".text").replaceChildren(parse(html));
     }
     return article;
@@ -54,6 +72,8 @@ export function startOwn(view, write) {
   const draw = ({ viewer, may, votes, comments, now }) => {
     const ahead = now ? Date.now() - Date.parse(now) : 0;
     const were = mine;
+    for (const id of answered.keys()) if (viewer || view.one(`[data-number] > [data-id="${id}"]`)) answered.delete(id);
+    comments = [...comments, ...answered.values()];
     mine = new Map(comments.map((/** @type {any} */ own) => [`${own.id}`, own]));
     for (const old of view.all(".unseen article")) {
       const own = mine.get(old.dataset.id);
@@ -77,6 +97,7 @@ export function startOwn(view, write) {
         else if (!old) choices.append(make("button", { type: "button", "data-do": name }, view.t(name)));
       }
     }
+    notes.forEach((said, id) => note(id, said));
     tick();
     for (const article of may.vote ? view.all("[data-number] > article") : []) drawVotes(article, votes);
     drawWho(viewer);
@@ -168,7 +189,7 @@ export function startOwn(view, write) {
     } catch (problem) {
       votes[number] = was;
       showVotes(box, was, before);
-      complain(article, problem);
+      complain(article.dataset.id, problem);
     }
   });
 
@@ -180,16 +201,18 @@ export function startOwn(view, write) {
     event.preventDefault();
     try {
       const { data } = await api.json(path(id), { own: true });
+      note(id);
       form.open({ edit: { ...data, until: mine.get(id)?.until } });
     } catch (problem) {
-      complain(article, problem);
+      complain(id, problem);
     }
   });
 
   view.when("click", "[data-do=delete]", (choice, event) => {
     event.preventDefault();
     const article = choice.closest("article");
-    const { id } = article.dataset;
+    // What was seen is what is deleted: not what has come in its place meanwhile.
+    const { id, version } = article.dataset;
     if (write()?.article === article) write()?.close();
     const undo = button("", () => leave(false));
     const said = make("p", { class: "leaving" }, view.t("deleted"), " ", undo);
@@ -198,26 +221,32 @@ export function startOwn(view, write) {
       stop();
       if (!leaving.delete(id)) return;
       const hadFocus = said.contains(view.focused);
+      const number = mine.get(id)?.number ?? null;
       const back = () => {
-        said.remove();
-        article.classList.remove("is-leaving");
-        if (hadFocus) view.focus(article.querySelector("[data-do=delete]") ?? article);
+        note(id);
+        const shown = find(id);
+        if (hadFocus && shown) view.focus(shown.querySelector("[data-do=delete]") ?? shown);
       };
       if (!isMeant) {
         back();
         return view.say(view.t("undone"));
       }
-      const { version = article.dataset.version, number = null } = mine.get(id) ?? {};
       try {
         await api.json(path(id), { method: "DELETE", headers: { "If-Match": `"${version}"` }, keepalive: true });
       } catch (problem) {
-        if (/** @type {any} */ (problem).status !== 404) {
+        const { status } = /** @type {any} */ (problem);
+        if (status !== 404) {
           back();
-          return complain(article, problem);
+          complain(id, status === 412 ? { code: "not_deleted" } : problem);
+          if (status !== 412) return;
+          // What stands now can be deleted after all, once it has been seen.
+          if (number) await view.insert(number, { isLive: true }).catch(() => {});
+          return view.refreshViewer();
         }
       }
-      const row = article.parentElement;
-      const near = row.nextElementSibling ?? row.previousElementSibling;
+      const row = find(id)?.parentElement;
+      const near = row?.nextElementSibling ?? row?.previousElementSibling;
+      notes.delete(id);
       // What is answered leaves a trace, which is fetched.
       if (number && view.branch(row).length) await view.insert(number).catch(() => view.remove(number));
       else if (number) view.remove(number);
@@ -226,8 +255,7 @@ export function startOwn(view, write) {
       view.emit("deleted", { number, id: Number(id) });
     };
     leaving.set(id, () => leave(true));
-    article.classList.add("is-leaving");
-    article.append(said);
+    note(id, said);
     const stop = countDown(Date.now() + UNDO_SECONDS * 1000, (left) => {
       undo.replaceChildren(view.t("undo"), make("span", { "aria-hidden": "true" }, ` (${left})`));
       if (!left) leave(true);
@@ -239,11 +267,13 @@ export function startOwn(view, write) {
 
   const redraw = async () => draw(await view.viewer());
   view.on("viewer", draw);
+  view.on("held", (comment) => answered.set(`${comment.id}`, comment));
   // What waited may be published now, and what is answered can be changed no more.
   /** @type {Fn} */
   const concerns = ({ id, state, number, until }, row) =>
     state === "published" ? until && row.dataset.parent === `${number}` : row.querySelector(`[data-id="${id}"]`);
   view.on("rows", ({ rows }) => {
+    notes.forEach((said, id) => note(id, said));
     const isNews = rows.some(/** @type {Fn} */ (row) => [...mine.values()].some((own) => concerns(own, row)));
     if (isNews) view.refreshViewer();
     else redraw();

@@ -23,9 +23,8 @@ const numberOf = (row) => Number(/** @type {HTMLElement} */ (row).dataset.number
 
 /**
  * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone"
- * with detail.number; "shown" after another page of the thread; "form" with detail.form, a form that
- * was not there before; "own" after something was
- * put in by its writer; "viewer" with detail, an Answer; "state" with detail.state.
+ * with detail.number; "shown" after another page of the thread; "form" with a new detail.form; "own"
+ * after its writer put something in; "held" with what waits; "viewer" with an Answer; "state".
  */
 export class View extends EventTarget {
   /**
@@ -263,10 +262,7 @@ export class View extends EventTarget {
   /** Puts a fetched row in place. @param {number} number @param {HTMLElement | null} row @param {boolean} [isLive] */
   put(number, row, isLive = false) {
     const old = this.row(number);
-    if (old && isLive && this.isHeld(old)) {
-      this.stale.add(number);
-      return old;
-    }
+    if (old && isLive && this.isHeld(old)) return this.#hold(old);
     this.stale.delete(number);
     if (!row) {
       this.remove(number);
@@ -278,11 +274,18 @@ export class View extends EventTarget {
     return row;
   }
 
+  /** @param {HTMLElement} row */
+  #hold(row) {
+    this.stale.add(numberOf(row));
+    return row;
+  }
+
   /** Refreshes rows whose forms have been closed. */
   async settle() {
     for (const number of this.stale) {
       const row = this.row(number);
-      if (!row || !this.isHeld(row)) await this.insert(number, { isLive: true });
+      if (!row) this.stale.delete(number);
+      else if (!this.isHeld(row)) await this.insert(number, { isLive: true });
     }
   }
 
@@ -337,8 +340,9 @@ export class View extends EventTarget {
     const all = /** @type {HTMLElement[]} */ ([...nodes]);
     const placed = all.map((node) => {
       const old = node.dataset.number && this.row(node.dataset.number);
-      if (old && this.isHeld(old)) return old;
-      old && old.remove();
+      if (!old) return node;
+      if (this.isHeld(old)) return this.#hold(old);
+      old.remove();
       return node;
     });
     add(...placed);
@@ -354,7 +358,7 @@ export class View extends EventTarget {
     this.keep(() => {
       const write = this.one("#reply");
       for (const row of this.all("li[data-number]").filter((each) => this.isHeld(each))) {
-        fresh.querySelector(`li[data-number="${numberOf(row)}"]`)?.replaceWith(row);
+        fresh.querySelector(`li[data-number="${numberOf(row)}"]`)?.replaceWith(this.#hold(row));
       }
       for (const { name, value } of fresh.attributes) {
         if (name.startsWith("data-") && name !== "data-api") section.setAttribute(name, value);
