@@ -24,7 +24,7 @@ from comments.actions.selecting import selection_for
 from comments.actions.settling import Claimed, Order, settle
 from comments.mail import Splicer, Values
 from comments.models import Channel, Delivery, Edition, PostOffice, Subscription, Thread
-from comments.queries.deliveries import MAY_LEAVE, due_deliveries
+from comments.queries.deliveries import MAY_LEAVE, due_deliveries, question_times
 from comments.queries.digests import readers_of
 from comments.rules.digesting import Item, Reader, still_wanted, wants_all
 from comments.rules.sending import (
@@ -277,21 +277,12 @@ class Clerk:
         return None
 
     def _is_asked(self, row: Delivery, *, now: datetime) -> bool:
-        """Returns whether an address was asked something so lately, or so often, that it is not to
-        be asked again now.
-
-        Questions that were planned at their distance may have waited together, for the server.
-        """
+        """Returns whether an address is not to be asked again now: questions that were planned at
+        their distance may have waited together, for the server."""
         if row.subscriber_id in self._asked:
             return True
         self._asked.add(row.subscriber_id)
-        others = Delivery.objects.filter(subscriber=row.subscriber_id, kind=Kind.CONFIRMATION)
-        perhaps = Q(state__in=[State.SENDING, State.IN_DOUBT])
-        times = others.exclude(pk=row.pk).filter(Q(sent_at__isnull=False) | perhaps)
-        asked = [
-            sent_at or mailed_at or now
-            for sent_at, mailed_at in times.values_list("sent_at", "mailed_at")
-        ]
+        asked = question_times(row.subscriber_id, besides=row.pk, now=now)
         at = question_time(asked, now=now)
         return at is None or at > now
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from comments.models import Delivery, Subscriber
 from comments.rules.subscribing import address_key
@@ -37,3 +37,18 @@ def subscriber_at(address: str, *, site_id: int) -> Subscriber | None:
     """Returns the subscriber of an address, if there is one."""
     found = Subscriber.objects.select_related("site")
     return found.filter(site_id=site_id, address_key=address_key(address)).first()
+
+
+def question_times(subscriber_id: int, *, besides: int, now: datetime) -> list[datetime]:
+    """Returns when an address was asked to confirm something: mails that left, or perhaps have.
+
+    Args:
+        besides: id of a mail that is not looked at.
+    """
+    asked = Delivery.objects.filter(subscriber=subscriber_id, kind=Delivery.Kind.CONFIRMATION)
+    perhaps = Q(state__in=[State.SENDING, State.IN_DOUBT])
+    left = asked.exclude(pk=besides).filter(Q(sent_at__isnull=False) | perhaps)
+    return [
+        sent_at or mailed_at or now
+        for sent_at, mailed_at in left.values_list("sent_at", "mailed_at")
+    ]

@@ -33,6 +33,10 @@ GOOD_OPTIONS = {
 }
 
 
+# Without what the tests in Chromium set for themselves in this process.
+INHERITED = {key: value for key, value in os.environ.items() if "ASYNC_UNSAFE" not in key}
+
+
 @contextmanager
 def deployed(*, options: dict[str, str] | None = None, **more: Any) -> Iterator[None]:
     """Runs with settings that nothing is to be said of, but for those that are given."""
@@ -145,7 +149,7 @@ def test_without_a_database_the_rest_is_said(tmp_path: Path, place: str) -> None
         [sys.executable, "manage.py", "check", "--deploy"],
         cwd=ROOT,
         env={
-            **os.environ,
+            **INHERITED,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "DATABASE_URL": f"sqlite:///{file}" if place == "file" else nobody,
             "SITE_URL": "http://blog.example",
@@ -168,7 +172,7 @@ def test_a_database_without_tables_is_not_asked_for_more(tmp_path: Path) -> None
         [sys.executable, "manage.py", "check", "--deploy"],
         cwd=ROOT,
         env={
-            **os.environ,
+            **INHERITED,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "DATABASE_URL": f"sqlite:///{file}",
         },
