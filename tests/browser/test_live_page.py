@@ -211,6 +211,7 @@ def test_a_thread_that_closes_takes_the_form_away_and_opening_brings_it_back(
         expect(page.get_by_text("This thread is closed.")).to_be_visible()
         expect(page.locator("#reply")).to_be_hidden()
         meanwhile(page, lambda: become(ThreadState.OPEN))
+        page.locator("#reply .cancel").wait_for(state="attached")
         page.get_by_role("textbox", name="Name").fill("Hana")
         page.get_by_role("textbox", name="Comment").fill("Open again.")
         page.get_by_role("button", name="Post", exact=True).click()
@@ -223,6 +224,7 @@ def test_two_readers_see_what_each_other_writes_and_nobody_is_told_of_his_own(
     with opener(chromium, live_server) as open_:
         ana, bo = open_(TALK), open_(TALK, viewport=PHONE)
         for page, name in ((ana, "Hana"), (bo, "Ivo")):
+            page.locator("#reply .cancel").wait_for(state="attached")
             page.get_by_role("textbox", name="Name").fill(name)
             page.get_by_role("textbox", name="Comment").fill(f"From {name}.")
             page.get_by_role("button", name="Post", exact=True).click()

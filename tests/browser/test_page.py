@@ -83,8 +83,7 @@ def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
 
 def overflow(page: Page) -> int:
     """Returns by how many pixels the page is wider than the window."""
-    root = "document.documentElement"
-    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+    return int(page.locator("html").evaluate("it => it.scrollWidth - it.clientWidth"))
 
 
 def ground(page: Page) -> str:

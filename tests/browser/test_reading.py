@@ -273,6 +273,7 @@ def test_mentions_of_oneself_stand_out(
 ) -> None:
     with opener(chromium, live_server) as open_:
         page = open_(TALK)
+        page.locator("#reply .cancel").wait_for(state="attached")
         page.get_by_role("textbox", name="Name").fill("Hana")
         page.get_by_role("textbox", name="Comment").fill("Mine.")
         page.get_by_role("button", name="Post", exact=True).click()

@@ -106,6 +106,7 @@ def reader(browser: Browser, site: RealSite, window: ViewportSize) -> tuple[Page
 
 def write(page: Page, name: str, text: str) -> None:
     """Writes a comment by the form."""
+    page.locator("#reply .cancel").wait_for(state="attached")
     page.get_by_role("textbox", name="Name").fill(name)
     page.get_by_role("textbox", name="Comment").fill(text)
     page.get_by_role("button", name="Post", exact=True).click()

@@ -244,7 +244,7 @@ export class WriteForm {
   }
 
   async send() {
-    const { view, fields } = this;
+    const { view, fields, body } = this;
     const { edit, reply } = this.target;
     if (this.isBlocked) return;
     // Whether a name is asked for, the viewer decides; who is quick does not know yet.
@@ -252,7 +252,6 @@ export class WriteForm {
     await view.viewer().catch(() => {});
     this.isBlocked = false;
     this.clear();
-    const { body } = this;
     const asks = !edit && fields.name && !this.section.matches(".is-known");
     const over = lengthOf(body.source) - Number(view.section.dataset.maxChars);
     const wrong = [];
