@@ -26,6 +26,7 @@ from comments.rules.sending import read_rate, read_window
 from comments.rules.verp import LONGEST_LOCAL
 
 ROOT = Path(__file__).resolve().parent.parent
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +225,20 @@ def _database(env: environ.Env) -> dict[str, Any]:
 
 def _port(env: environ.Env, name: str, *, default: int) -> int:
     """Returns the TCP port that a variable names."""
-    text = env.str(name, default="") or str(default)
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004
-        raise ImproperlyConfigured(f"{name} must be a number from 1 to 65535.")
+    try:
+        return port_named(env.str(name, default="") or str(default))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number from 1 to {LAST_PORT}.") from None
+
+
+def port_named(text: str) -> int:
+    """Returns the TCP port that a text names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
+        raise ValueError(text)
     return int(text)
 
 

@@ -103,7 +103,7 @@ class ThreadComments(ApiView):
         """Notes that the writer wants to hear of answers, and lets our own page know him again."""
         request = self.request._request
         if how:
-            address = self.caller_address(participant)
+            address = self._address_of(participant)
             told = tell_of_answers(
                 participant, address=address, how=how, request=request, now=self.now
             )
@@ -112,7 +112,7 @@ class ThreadComments(ApiView):
             remember_guest(answer, participant)
         return answer
 
-    def caller_address(self, participant: Participant) -> str:
+    def _address_of(self, participant: Participant) -> str:
         """Returns where the writer can be mailed; ``""`` where nobody knows."""
         return participant.email or str(getattr(self.caller.user, "email", ""))
 

@@ -71,6 +71,8 @@ def tell_of_answers(
     """
     if not how:
         return ""
+    if not address:
+        return "untold"
     site_id = site_of(request).pk
     try:
         frequency = Frequency.INSTANT

@@ -342,3 +342,34 @@ def test_the_preview_goes_when_the_comment_is_posted(
         expect(shown).to_be_hidden()
         toggle = page.locator("#reply [value=preview]")
         expect(toggle).to_have_attribute("aria-expanded", "false")
+
+
+@pytest.mark.parametrize("draft", ["", "What was begun."])
+def test_whoever_types_while_the_scripts_arrive_loses_no_letter_and_no_draft(
+    talk: Thread, live_server: LiveServer, chromium: str, draft: str
+) -> None:
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        text_of(page).fill(draft)
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/thread/writing.js", hold)
+        page.reload(wait_until="commit")
+        field = text_of(page)
+        field.focus()
+        field.evaluate("it => { it.value = '' }")  # what the browser itself has kept
+        page.keyboard.insert_text("Begun early, ")
+        while not held:
+            page.wait_for_event("requestfinished")
+        held[0].continue_()
+        ready = page.locator("#reply .cancel")
+        late = ""
+        while not (ready.count() and len(late) > 20):
+            page.keyboard.insert_text("x")
+            late += "x"
+        expect(field).to_be_focused()
+        begun = f"{draft}\n\n" if draft else ""
+        expect(field).to_have_value(f"{begun}Begun early, {late}")

@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.urls import reverse
 
-from blog.env import ROOT, read_environment, require_secret_key
+from blog.env import LAST_PORT, ROOT, port_named, read_environment, require_secret_key
 from blog.models import Post
 
 # As many as granian takes for sensible; each holds a connection to the database.
@@ -173,9 +173,11 @@ def port_number(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: it names none.
     """
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 65535:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; one is a number up to 65535")
-    return int(text)
+    try:
+        return port_named(text)
+    except ValueError:
+        wrong = f"{text!r} is no port; one is a number up to {LAST_PORT}"
+        raise argparse.ArgumentTypeError(wrong) from None
 
 
 def refuse_taken(*, host: str, port: int, named: str = "PORT= (make run) or --port") -> None:

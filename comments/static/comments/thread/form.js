@@ -55,7 +55,8 @@ export class WriteForm {
     const reply = Number(this.fields.reply_to?.value);
     const typed = this.source.value;
     this.aim(reply ? { reply } : {});
-    if (typed) this.write(typed);
+    const kept = this.source.value;
+    if (typed) this.write(kept && !typed.includes(kept) ? `${kept}\n\n${typed}` : typed);
   }
 
   get body() {

@@ -23,10 +23,8 @@ export function startText(write) {
   );
   const toggle = form.querySelector("[value=preview]");
   toggle.setAttribute("aria-controls", panel.id);
-  const field = source.closest(".field");
-  const beside = make("div", { class: "beside" });
-  field.before(beside);
-  beside.append(field, panel);
+  // The field stays where it is: whoever types in it meanwhile would lose the focus.
+  source.closest(".field").after(panel);
   source.after(counter);
 
   const count = () => {
