@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 900}
+WINDOWS = pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+
+USUAL = ("Failed to load resource",)
+"""What Chromium logs of a page, or of an answer, that was asked for with a status of refusal."""
+
+Opener = Callable[..., Page]
 
 _running: list[tuple[Playwright, Browser]] = []
 
@@ -52,3 +63,58 @@ def _end(playwright: Playwright, browser: Browser) -> None:
     if browser.is_connected():
         browser.close()
     playwright.stop()
+
+
+def new_page(
+    profile: Browser | BrowserContext,
+    complaints: list[str],
+    *,
+    usual: Collection[str] = USUAL,
+    **options: Any,
+) -> Page:
+    """Returns a page that notes what it complains about in its console, breaks off at, or violates
+    of its policy.
+
+    Args:
+        profile: the one that it is of; of a browser, a fresh one.
+        usual: what is no complaint.
+    """
+    if isinstance(profile, Browser):
+        profile = profile.new_context(**{"viewport": DESK, **options})
+    page = profile.new_page()
+
+    def heard(message: Any) -> None:
+        is_complaint = message.type in {"error", "warning"}
+        if is_complaint and not any(words in message.text for words in usual):
+            complaints.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(error.stack or str(error)))
+    return page
+
+
+@contextmanager
+def opener(
+    path: str, origin: str, *, usual: Collection[str] = USUAL, **options: Any
+) -> Iterator[Opener]:
+    """Gives a function that opens an address of a server in a fresh profile; complaints fail the
+    test when it ends.
+
+    Args:
+        options: of each profile that is not given others.
+    """
+    complaints: list[str] = []
+    with browser_of(path) as browser:
+
+        def open_(address: str = "/", *, browser: Browser = browser, **more: Any) -> Page:
+            page = new_page(browser, complaints, usual=usual, **{**options, **more})
+            page.goto(f"{origin}{address}")
+            return page
+
+        yield open_
+    assert complaints == []
+
+
+def overflow(page: Page) -> int:
+    """Returns by how many pixels the page is wider than the window."""
+    return int(page.locator("html").evaluate("it => it.scrollWidth - it.clientWidth"))

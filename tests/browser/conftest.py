@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
 from django.contrib.sites.models import Site
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
 from tests.browser.places import make_talk
 from tests.making import make_moderator, post
+
+LONGEST_ANSWER = 20  # seconds
+QUIET_FOR = 3  # looks, 10 ms apart
+
+
+@pytest.fixture(autouse=True)
+def _no_answer_under_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Waits after a test until the server has answered whatever a closed page still asked.
+
+    A request that meets the emptying of the tables fails it, and writes into the next test.
+    """
+    if "live_server" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")  # emptied after this fixture's end
+    under_way: list[None] = []
+
+    def starts(**_: object) -> None:
+        under_way.append(None)
+
+    def ends(**_: object) -> None:
+        if under_way:  # else it began before this test
+            under_way.pop()
+
+    request_started.connect(starts)
+    request_finished.connect(ends)
+    yield
+    latest = time.monotonic() + LONGEST_ANSWER
+    quiet = 0
+    while quiet < QUIET_FOR:
+        assert time.monotonic() < latest, "a request is still being answered"
+        quiet = 0 if under_way else quiet + 1
+        time.sleep(0.01)
+    request_started.disconnect(starts)
+    request_finished.disconnect(ends)
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ from comments.models import (
     Comment,
     FlagReason,
 )
-from tests.browser.browsers import browser_of
-from tests.browser.test_page import DESK
+from tests.browser.browsers import DESK, browser_of, new_page
 from tests.making import SOMEBODY, author_of, make_thread, post
 
 QUEUE = "/admin/moderation/"
@@ -42,19 +41,13 @@ def opener(path: str, server: LiveServer, sessions: dict[str, str]) -> Iterator[
     """
     complaints: list[str] = []
 
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
     with browser_of(path) as browser:
 
         def open_(address: str = QUEUE, *, as_: str = "ida", **options: Any) -> Page:
             context: BrowserContext = browser.new_context(**{"viewport": DESK, **options})
             name = settings.SESSION_COOKIE_NAME
             context.add_cookies([{"name": name, "value": sessions[as_], "url": server.url}])
-            page = context.new_page()
-            page.on("console", heard)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page = new_page(context, complaints)
             page.goto(f"{server.url}{address}")
             return page
 

@@ -14,24 +14,29 @@ from pytest_django.live_server_helper import LiveServer
 from blog.models import Post
 from blog.publishing import save_post
 from comments.models import Thread, ThreadState
-from tests.browser.browsers import browser_of
+from tests.browser.browsers import browser_of, new_page
 from tests.browser.embedding import allow, page_elsewhere
 from tests.making import NOW
 
 KEY = "talk"
+TALK = f"/posts/{KEY}/"
 OWN, ELSEWHERE = "own", "elsewhere"
-DESK = {"width": 1280, "height": 900}
 
 both_places = pytest.mark.parametrize("place", [OWN, ELSEWHERE])
 
 Visit = Callable[..., Page]
 
 
-def make_talk(site: Site, *, premoderation: bool = False) -> Thread:
+def make_post(site: Site, slug: str, *, premoderation: bool = False) -> Thread:
     """Returns the thread of a new post."""
-    made = Post(site=site, slug=KEY, title="Talk", body="<p>Text.</p>", published_on=NOW.date())
+    made = Post(site=site, slug=slug, title=slug, body="<p>Text.</p>", published_on=NOW.date())
     save_post(made, state=ThreadState.OPEN, premoderation=premoderation, now=NOW)
     return made.thread
+
+
+def make_talk(site: Site, *, premoderation: bool = False) -> Thread:
+    """Returns the thread of the post that ``visitor`` opens."""
+    return make_post(site, KEY, premoderation=premoderation)
 
 
 @contextmanager
@@ -57,23 +62,16 @@ def visitor(
     """
     complaints: list[str] = []
 
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
     with page_elsewhere(live_server.url) as elsewhere:
         elsewhere.lang = lang
         elsewhere.body = elsewhere.thread(KEY, attributes)
         allow(elsewhere.origin, **site)
-        own = f"{live_server.url}/posts/{KEY}/"
+        own = f"{live_server.url}{TALK}"
         address = own if place == OWN else f"{elsewhere.origin}/"
         with browser_of(chromium) as browser:
 
             def visit(*, by: BrowserContext | None = None, **options: Any) -> Page:
-                context = by or browser.new_context(**{"viewport": DESK, **options})
-                page = context.new_page()
-                page.on("console", heard)
-                page.on("pageerror", lambda error: complaints.append(str(error.stack)))
+                page = new_page(by or browser, complaints, **options)
                 page.goto(address)
                 page.locator("#reply .cancel").wait_for(state="attached")
                 return page

@@ -14,10 +14,10 @@ from pytest_django.live_server_helper import LiveServer
 from comments.actions.changing import edit_comment
 from comments.models import Moderator, RepliesPolicy, Subscriber, Thread
 from tests.admin.mailrooming import MAIL, in_every_state
+from tests.browser.browsers import overflow
 from tests.browser.desking import QUEUE, full_desk
 from tests.browser.desking import opener as desk_opener
 from tests.browser.places import ELSEWHERE, OWN, make_talk, visitor
-from tests.browser.test_page import overflow
 from tests.conftest import ROOT
 from tests.mailing import subscribed
 from tests.making import author_of, decide, later, post

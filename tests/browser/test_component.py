@@ -7,8 +7,8 @@ complains about fails the test.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -16,14 +16,15 @@ import jwt
 import pytest
 from django.contrib.sites.models import Site
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Comment, Thread
 from tests.browser.asking import asked_in_a_thread
-from tests.browser.browsers import browser_of
+from tests.browser.browsers import DESK, PHONE, Opener, overflow
+from tests.browser.browsers import opener as opener_at
 from tests.browser.embedding import Elsewhere, allow, page_elsewhere
-from tests.browser.test_page import DESK, PHONE, make_post, overflow
+from tests.browser.places import make_post
 from tests.making import post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,7 +32,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SECRET = "a-secret-of-the-host-that-is-long-enough"
 REFUSED = ("Failed to load resource", "blocked by CORS policy")
 """What Chromium logs of each answer that is a refusal, whoever handles it."""
-Opener = Callable[..., Page]
 
 
 @pytest.fixture
@@ -53,28 +53,9 @@ def talk(site: Site, elsewhere: Elsewhere) -> Thread:
     return thread
 
 
-@contextmanager
-def opener(path: str, elsewhere: Elsewhere) -> Iterator[Opener]:
+def opener(path: str, elsewhere: Elsewhere) -> AbstractContextManager[Opener]:
     """Gives a function that opens the page in a fresh profile; complaints fail the test."""
-    complaints: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and not any(
-            usual in message.text for usual in REFUSED
-        ):
-            complaints.append(message.text)
-
-    with browser_of(path) as browser:
-
-        def open_(address: str = "/", *, browser: Browser = browser, **options: Any) -> Page:
-            page = browser.new_context(**{"viewport": DESK, **options}).new_page()
-            page.on("console", heard)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(f"{elsewhere.origin}{address}")
-            return page
-
-        yield open_
-    assert complaints == []
+    return opener_at(path, elsewhere.origin, usual=REFUSED)
 
 
 def heard_of(page: Page, name: str) -> list[Any]:

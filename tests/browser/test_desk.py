@@ -24,8 +24,8 @@ from comments.models import (
     QueueItem,
     Sanction,
 )
+from tests.browser.browsers import DESK, overflow
 from tests.browser.desking import PHONE, QUEUE, card, full_desk, held, opener, reported, states
-from tests.browser.test_page import DESK, overflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -11,8 +11,8 @@ from pytest_django.live_server_helper import LiveServer
 from comments.actions.ruling import install_default_rules
 from comments.models import LogRow, Moderator, RuleVersion, ScreeningRule
 from comments.rules.screening_kinds import KINDS
+from tests.browser.browsers import DESK, overflow
 from tests.browser.desking import PHONE, QUEUE, full_desk, opener
-from tests.browser.test_page import DESK, overflow
 from tests.making import decide, make_thread, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

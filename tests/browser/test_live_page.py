@@ -17,13 +17,11 @@ from comments.actions.changing import edit_comment
 from comments.actions.threads import change_thread
 from comments.models import Comment, RepliesPolicy, Thread, ThreadState
 from tests.browser.asking import asked_in_a_thread
-from tests.browser.test_page import DESK, PHONE, make_post, opener
+from tests.browser.browsers import PHONE, WINDOWS, opener
+from tests.browser.places import TALK, make_post
 from tests.making import MODERATOR, NOW, decide, later, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-TALK = "/posts/talk/"
-WINDOWS = pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def read_at(page: Page, number: int) -> float:
 def test_replies_above_do_not_move_what_is_read_and_are_told_of(
     talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         before = read_at(page, 8)
         meanwhile(page, lambda: [post(talk, f"Late {n}. " * 30, name="Late", to=n) for n in (1, 2)])
@@ -86,7 +84,7 @@ def test_replies_above_do_not_move_what_is_read_and_are_told_of(
 def test_the_pill_counts_only_what_has_not_been_in_the_window(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         read_at(page, 1)
         meanwhile(page, lambda: post(talk, "Right here.", name="Late", to=1))
@@ -99,7 +97,7 @@ def test_the_pill_counts_only_what_has_not_been_in_the_window(
 def test_an_edit_replaces_the_text_and_the_focus_stays(
     talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         page.locator("#comment-5 a.number").focus()
         before = top_of(page, 5)
@@ -126,7 +124,7 @@ def test_what_is_hidden_goes_and_what_is_restored_comes_back_to_its_place(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
     second = Comment.objects.get(thread=talk, number=2)
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator("#comment-2")).to_be_visible()
         asked: list[str] = []
@@ -149,7 +147,7 @@ def test_replies_of_what_is_hidden_fold(
 ) -> None:
     post(talk, "Below.", name="Bo", to=2)
     second = Comment.objects.get(thread=talk, number=2)
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         before = read_at(page, 9)
         meanwhile(
@@ -169,7 +167,7 @@ def test_replies_of_what_is_hidden_fold(
 def test_many_changes_at_once_come_by_one_fragment_and_nothing_moves(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         before = read_at(page, 10)
         asked: list[str] = []
@@ -184,7 +182,7 @@ def test_many_changes_at_once_come_by_one_fragment_and_nothing_moves(
 def test_what_one_is_writing_is_not_touched(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         page.locator("#comment-6 [data-do=reply]").click()
         box = page.get_by_role("textbox", name="Comment")
@@ -204,7 +202,7 @@ def test_a_thread_that_closes_takes_the_form_away_and_opening_brings_it_back(
     def become(state: ThreadState) -> None:
         change_thread(thread_id=talk.pk, state=state, now=NOW)
 
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator("#reply")).to_be_visible()
         meanwhile(page, lambda: become(ThreadState.CLOSED))
@@ -221,7 +219,7 @@ def test_a_thread_that_closes_takes_the_form_away_and_opening_brings_it_back(
 def test_two_readers_see_what_each_other_writes_and_nobody_is_told_of_his_own(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         ana, bo = open_(TALK), open_(TALK, viewport=PHONE)
         for page, name in ((ana, "Hana"), (bo, "Ivo")):
             page.locator("#reply .cancel").wait_for(state="attached")
@@ -241,7 +239,7 @@ def test_two_readers_see_what_each_other_writes_and_nobody_is_told_of_his_own(
 def test_a_change_that_could_not_be_fetched_is_fetched_later(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator(".tools")).to_be_visible()
         page.route("**/comments/13/**", lambda route: route.abort())
@@ -268,7 +266,7 @@ def test_what_is_hidden_keeps_its_place_for_a_reply_that_comes_with_the_news(
             replies_policy=RepliesPolicy.KEEP,
         )
 
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator("#comment-2")).to_be_visible()
         meanwhile(page, answer_and_hide)
@@ -287,7 +285,7 @@ def test_what_comes_and_goes_at_once_is_neither_fetched_nor_told_of(
         made = post(talk, "Spam.", name="Bo")
         decide(comment_id=made.comment.pk, action="reject", now=later(1))
 
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator("#comment-2")).to_be_visible()
         asked: list[str] = []
@@ -301,7 +299,7 @@ def test_what_comes_and_goes_at_once_is_neither_fetched_nor_told_of(
 def test_new_comments_are_called_replies_only_where_all_of_them_are(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         read_at(page, 4)
         meanwhile(page, lambda: post(talk, "A root.", name="Late"))

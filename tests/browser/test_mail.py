@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from comments.rules.editions import EditionContent
-from tests.browser.browsers import browser_of
-from tests.browser.test_page import overflow
+from tests.browser.browsers import browser_of, overflow
 from tests.mail.composing import answer, comment, confirmation, digest, instant, parts_of, post
 
 pytestmark = pytest.mark.browser

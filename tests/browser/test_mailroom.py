@@ -19,9 +19,9 @@ from tests.admin.mailrooming import (
     in_every_state,
     with_news,
 )
+from tests.browser.browsers import DESK, overflow
 from tests.browser.desking import PHONE, opener
 from tests.browser.test_desk_rules import tab_to
-from tests.browser.test_page import DESK, overflow
 from tests.making import make_thread, post
 from tests.smtp_server import MailHost
 

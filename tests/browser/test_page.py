@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.contrib.sites.models import Site
@@ -13,12 +10,11 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from blog.importing import digest_of, import_document
-from blog.models import Post
-from blog.publishing import save_post
 from blog.seed import decode_document, parse_document
 from comments.actions.generating import generate_thread
-from comments.models import RepliesPolicy, ScreeningRule, Thread, ThreadState
-from tests.browser.browsers import browser_of
+from comments.models import RepliesPolicy, ScreeningRule
+from tests.browser.browsers import DESK, PHONE, opener, overflow
+from tests.browser.places import make_post
 from tests.conftest import ROOT
 from tests.making import NOW, decide, later, post
 
@@ -26,17 +22,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 DOCUMENT = ROOT / "fixtures" / "israpundit.txt"
 PAGE = "/posts/russia-and-the-new-me-part-iv/"
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 900}
-
-Opener = Callable[..., Page]
-
-
-@pytest.fixture
-def site(live_server: LiveServer) -> Site:
-    """Returns the site, which goes when the database is emptied between tests."""
-    found, _ = Site.objects.get_or_create(pk=1, defaults={"domain": "x", "name": "x"})
-    return found
 
 
 @pytest.fixture
@@ -47,45 +32,6 @@ def customers_post(site: Site) -> None:
     import_document(site=site, document=document, digest=digest_of(data))
 
 
-def make_post(site: Site, slug: str) -> Thread:
-    """Returns the thread of a new post."""
-    made = Post(site=site, slug=slug, title=slug, body="<p>Text.</p>", published_on=NOW.date())
-    save_post(made, state=ThreadState.OPEN, premoderation=False, now=NOW)
-    return made.thread
-
-
-@contextmanager
-def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
-    """Gives a function that opens an address of the server in a fresh profile.
-
-    What a page complains about in its console, breaks off at, or violates of its policy fails the
-    test when it ends. A page that was asked for with a status of refusal is logged by Chromium
-    too, and is no complaint.
-    """
-    complaints: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
-    with browser_of(path) as browser:
-
-        def open_(address: str, **options: Any) -> Page:
-            page = browser.new_context(**{"viewport": DESK, **options}).new_page()
-            page.on("console", heard)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(f"{live_server.url}{address}")
-            return page
-
-        yield open_
-    assert complaints == []
-
-
-def overflow(page: Page) -> int:
-    """Returns by how many pixels the page is wider than the window."""
-    return int(page.locator("html").evaluate("it => it.scrollWidth - it.clientWidth"))
-
-
 def ground(page: Page) -> str:
     """Returns the colour of the page's ground, which only its stylesheet sets."""
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
@@ -94,7 +40,7 @@ def ground(page: Page) -> str:
 def test_a_reader_answers_edits_and_deletes_without_javascript(
     customers_post: None, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(PAGE, java_script_enabled=False)
         replies = page.locator("article.comment")
         expect(replies).to_have_count(9)
@@ -157,7 +103,7 @@ def test_the_pages_fit_and_complain_about_nothing_in_either_scheme(
         *(PAGE, f"{PAGE}?reply_to=9#reply", "/", "/series/russia-and-the-new-me/"),
         *("/problems/", "/problems/validation_failed/", "/api/v1/docs/", "/nothing/"),
     ]
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         for address in addresses:
             page = open_(address, viewport=window, color_scheme=scheme)
             assert overflow(page) == 0, address
@@ -173,7 +119,7 @@ def test_a_deep_thread_of_unbreakable_words_fits_on_a_phone(
     thread = make_post(site, "deep")
     for number in range(1, 31):
         post(thread, f"{number} {'unbreakable' * 30}", to=number - 1 or None, name="N" * 80)
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_("/posts/deep/", viewport=PHONE)
         assert overflow(page) == 0
         box = page.locator("#comment-30 .text").bounding_box()
@@ -196,7 +142,7 @@ def test_an_address_with_a_number_finds_a_comment_on_a_later_page(
         now=later(1),
         replies_policy=RepliesPolicy.COLLAPSE,
     )
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_("/posts/long/#comment-150")
         expect(page).to_have_url(f"{live_server.url}/posts/long/?comment=150#comment-150")
         expect(page.locator("#comment-150")).to_be_in_viewport()
@@ -216,7 +162,7 @@ def test_an_address_with_a_number_finds_a_comment_on_a_later_page(
 def test_the_page_can_be_used_from_the_keyboard(
     customers_post: None, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(PAGE)
         page.keyboard.press("Tab")
         skip = page.get_by_role("link", name="Skip to the text")
@@ -237,7 +183,7 @@ def test_the_field_for_programs_is_not_seen_and_not_reached_by_tab(
     ScreeningRule.objects.create(
         site_id=1, key="bait", title="Bait", kind="honeypot", mode="live", changed_at=NOW
     )
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(PAGE, viewport=window)
         field = page.locator("#reply input[name=subject]")
         expect(field).to_have_count(1)
@@ -264,7 +210,7 @@ def test_the_field_for_programs_is_not_seen_and_not_reached_by_tab(
 def test_reloading_and_going_back_to_post_again_make_one_comment_without_javascript(
     customers_post: None, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(PAGE, java_script_enabled=False)
         page.get_by_role("textbox", name="Name").fill("Ana")
         page.get_by_role("textbox", name="Comment").fill("Hello.")

@@ -11,13 +11,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
 from tests.browser.asking import asked_in_a_thread
-from tests.browser.test_page import DESK, PHONE, make_post, opener, overflow
+from tests.browser.browsers import WINDOWS, opener, overflow
+from tests.browser.places import TALK, make_post
 from tests.making import post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-TALK = "/posts/talk/"
-WINDOWS = pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def focused(page: Page) -> str:
 def test_sorting_happens_in_place_and_stays_in_the_address(
     talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         page.evaluate("window.mark = 1")
         newest = page.get_by_role("link", name="Newest first")
@@ -89,7 +87,7 @@ def test_sorting_happens_in_place_and_stays_in_the_address(
 def test_sorting_works_without_javascript(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, java_script_enabled=False)
         page.get_by_role("link", name="Newest first").click()
         assert numbers(page) == [5, 4, 1, 2, 3]
@@ -99,7 +97,7 @@ def test_sorting_works_without_javascript(
 def test_more_comments_load_below_and_the_first_of_them_has_the_focus(
     long_talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         before = numbers(page)
         page.get_by_role("link", name="Load more comments").click()
@@ -116,7 +114,7 @@ def test_more_comments_load_below_and_the_first_of_them_has_the_focus(
 def test_all_of_a_long_thread_is_reached_without_javascript(
     long_talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, java_script_enabled=False)
         page.get_by_role("link", name="Load more comments").click()
         expect(page.locator("#comment-90")).to_be_attached()
@@ -130,7 +128,7 @@ def test_all_of_a_long_thread_is_reached_without_javascript(
 def test_a_hole_is_filled_in_place(
     long_talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         before = numbers(page)
         hole = page.get_by_role("link", name=re.compile("^[0-9]+ more replies to comment 1$"))
@@ -146,7 +144,7 @@ def test_a_hole_is_filled_in_place(
 def test_a_deep_branch_is_shown_by_itself_and_left_again(
     long_talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(f"{TALK}?comment=16#comment-16")
         page.evaluate("window.mark = 1")
         page.get_by_role("link", name=re.compile("Continue this thread")).click()
@@ -166,7 +164,7 @@ def test_a_deep_branch_is_shown_by_itself_and_left_again(
 def test_a_branch_collapses_and_stays_collapsed_after_a_reload(
     talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK, viewport=window)
         fold = page.locator("#comment-1").get_by_role("button", name="Collapse 2 replies")
         expect(fold).to_have_attribute("aria-expanded", "true")
@@ -187,7 +185,7 @@ def test_a_branch_collapses_and_stays_collapsed_after_a_reload(
 def test_a_link_into_a_collapsed_branch_opens_it(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         page.locator("#comment-1 button.fold").click()
         page.evaluate("location.hash = '#comment-3'")
@@ -198,7 +196,7 @@ def test_a_link_into_a_collapsed_branch_opens_it(
 def test_one_jumps_to_the_parent_and_back(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         page.locator("#comment-3").get_by_role("link", name="in reply to #2").click()
         parent = page.locator("#comment-2")
@@ -218,7 +216,7 @@ def test_a_reference_to_a_comment_on_another_page_is_followed_in_place(
 ) -> None:
     post(long_talk, "See #88.", name="Gil", to=1)
     post(long_talk, "At the top: #89.", name="Gil", to=2)
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         page.evaluate("window.mark = 1")
         page.locator("#comment-2 ~ *, .comments").get_by_role("link", name="#89").first.click()
@@ -232,7 +230,7 @@ def test_a_reference_to_a_comment_on_another_page_is_followed_in_place(
 def test_what_is_new_since_the_last_visit_is_marked_counted_and_found(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator(".tools button").first).to_be_visible()
         page.wait_for_function("localStorage.getItem('comment-thread:seen')")
@@ -255,7 +253,7 @@ def test_what_is_new_since_the_last_visit_is_marked_counted_and_found(
 def test_a_page_behind_another_tab_has_not_been_seen(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_("/")
         page.add_init_script(
             "Object.defineProperty(document, 'hidden', {get: () => !window.shown});"
@@ -271,7 +269,7 @@ def test_a_page_behind_another_tab_has_not_been_seen(
 def test_mentions_of_oneself_stand_out(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         page.locator("#reply .cancel").wait_for(state="attached")
         page.get_by_role("textbox", name="Name").fill("Hana")
@@ -288,7 +286,7 @@ def test_mentions_of_oneself_stand_out(
 def test_times_are_relative_and_exact_on_demand(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         plain = open_(TALK, java_script_enabled=False)
         exact = plain.locator("#comment-1 time").inner_text()
         assert "2026" in exact
@@ -308,7 +306,7 @@ def test_times_are_relative_and_exact_on_demand(
 def test_the_keys_go_from_comment_to_comment_reply_and_explain_themselves(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_visible()
         for expected in ("comment-1", "comment-2", "comment-3"):
@@ -348,7 +346,7 @@ def test_exact_times_are_offered_only_where_there_are_times(
     site: Site, live_server: LiveServer, chromium: str
 ) -> None:
     thread = make_post(site, "talk")
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_visible()
         exact = page.get_by_role("button", name="Exact times")

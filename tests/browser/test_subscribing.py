@@ -6,29 +6,23 @@ that waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
 from django.contrib.sites.models import Site
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from blog.models import Post
 from blog.publishing import save_post
 from comments.models import Delivery, SiteSettings, Subscriber, Subscription, ThreadState
 from tests.browser.asking import asked_in_a_thread
-from tests.browser.browsers import browser_of
+from tests.browser.browsers import opener, overflow
 from tests.making import NOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PAGE = "/posts/a-post/"
 PHONE = {"width": 320, "height": 640}
-
-Opener = Callable[..., Page]
 
 
 @pytest.fixture
@@ -40,35 +34,6 @@ def a_post(site: Site) -> Post:
     )
     save_post(made, state=ThreadState.OPEN, premoderation=False, now=NOW)
     return made
-
-
-@contextmanager
-def opener(path: str, live_server: LiveServer) -> Iterator[Opener]:
-    """Gives a function that opens an address of the server in a fresh profile.
-
-    What a page complains about in its console, or violates of its policy, fails the test.
-    """
-    complaints: list[str] = []
-
-    def heard(message: Any) -> None:
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
-    with browser_of(path) as browser:
-
-        def open_(address: str, **options: Any) -> Page:
-            page = browser.new_context(**{"viewport": PHONE, **options}).new_page()
-            page.on("console", heard)
-            page.goto(f"{live_server.url}{address}")
-            return page
-
-        yield open_
-    assert complaints == []
-
-
-def overflow(page: Page) -> int:
-    """Returns by how many pixels the page is wider than the window."""
-    return int(page.locator("html").evaluate("it => it.scrollWidth - it.clientWidth"))
 
 
 def link_of_the_mail() -> tuple[str, str, str]:
@@ -92,7 +57,7 @@ def subscriber() -> tuple[str, int, str | None, list[tuple[str, str]]]:
 def test_a_reader_subscribes_confirms_changes_and_leaves_without_javascript(
     a_post: Post, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url, viewport=PHONE) as open_:
         page = open_(PAGE, java_script_enabled=False)
         form = page.locator("#subscribe")
         expect(form.locator("h2")).to_have_text("Subscribe to Israpundit Daily Digest")
@@ -151,7 +116,7 @@ def test_a_reader_subscribes_confirms_changes_and_leaves_without_javascript(
 def test_the_script_chooses_the_zone_of_the_browser_and_only_one_that_can_be_chosen(
     a_post: Post, live_server: LiveServer, chromium: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url, viewport=PHONE) as open_:
         for zone, chosen in (("Asia/Tokyo", "Asia/Tokyo"), ("Etc/GMT+5", "UTC")):
             page = open_(PAGE, timezone_id=zone)
             expect(page.locator("#subscribe-tz")).to_have_value(chosen)
@@ -168,7 +133,7 @@ def test_the_script_chooses_the_zone_of_the_browser_and_only_one_that_can_be_cho
 def test_every_page_fits_a_narrow_window(
     a_post: Post, live_server: LiveServer, chromium: str, scheme: str
 ) -> None:
-    with opener(chromium, live_server) as open_:
+    with opener(chromium, live_server.url, viewport=PHONE) as open_:
         page = open_(PAGE, color_scheme=scheme)
         page.locator("#subscribe summary").click()
         assert overflow(page) == 0
