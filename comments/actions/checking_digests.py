@@ -1,8 +1,7 @@
 """Whether what is stored of digests agrees with itself: what subscribers were promised, proved.
 
-Nothing is changed. Each kind of thing is one statement over the tables; what a subscriber got is
-read once, in order, so that no more than one subscriber's mails are in memory at a time, beside the
-contents that many mails have in common.
+Nothing is changed. Each kind of thing is one statement over the tables; what subscribers got is in
+``checking_mails``, what they did not get in ``checking_news``.
 
 What is proved, and of which rows:
 
@@ -15,7 +14,11 @@ What is proved, and of which rows:
   and what expired was taken over by the next one, which for mails at once then begins where it did.
 - No two of them hold the same thing, at once or in a digest, but for what did not arrive.
 - Nothing is held that was published before it was asked for, or after what the delivery covers.
-- Whoever wants all that the site publishes has been mailed all of it (``checking_news``).
+- What was published for somebody is in a mail to him (``checking_news``).
+- What expired is covered by the next mail of its kind, and somebody looks for that.
+- Who is told of answers to what he writes is not told what he wrote.
+- A rendered mail shows what of its selection could be read all the time.
+- Nothing stays under way for a day, or waits for more than a week.
 - What was rendered is part of what was selected, and each state has what it needs.
 
 A Message-ID is a hash of the delivery's id, so that no two can be the same.
@@ -23,16 +26,15 @@ A Message-ID is a hash of the delivery's id, so that no two can be the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from comments.actions.checking import one_moment
+from comments.actions.checking_mails import Report, name_of, wrong_mails
 from comments.actions.checking_news import lost_news
 from comments.models import (
     Channel,
@@ -45,7 +47,6 @@ from comments.models import (
     LogRow,
     PostOffice,
     Publication,
-    Selection,
     Subscription,
 )
 from comments.queries.subscribers import last_position
@@ -53,37 +54,28 @@ from comments.rules.digesting import Item
 
 State = Delivery.State
 Kind = Delivery.Kind
-HELD = (State.QUEUED, State.SENDING, State.SENT, State.DEFERRED, State.IN_DOUBT)
-"""States of what a subscriber has, or is to have."""
-
 AT_ONCE = 1_000
-ITEMS_KEPT = 200_000
 GAPS_NAMED = 20
-
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Report:
-    """What a check looked at."""
-
-    deliveries: int = 0
-    subscribers: int = 0
+LONGEST_UNDER_WAY = timedelta(days=1)
+LONGEST_WAIT = timedelta(days=8)
+"""A week, and the hours that time zones and clocks differ by."""
 
 
-def check_digests(*, site_id: int, report: Report) -> Iterator[str]:
+def check_digests(*, site_id: int, report: Report, now: datetime) -> Iterator[str]:
     """Yields a line for whatever is not as it must be: ids of rows, and no address.
 
     Args:
         report: counts what was looked at.
+        now: what has been under way, or waits, too long is so at this time.
     """
     with one_moment():
         last = last_position(site_id=site_id)
         yield from _of_order(site_id, last)
         yield from _of_comments(site_id)
         yield from _of_rows(site_id, last)
+        yield from _of_times(site_id, now)
         yield from _of_editions(site_id)
-        yield from _of_subscribers(site_id, report)
+        yield from wrong_mails(site_id=site_id, report=report)
         yield from lost_news(site_id=site_id, last=last)
 
 
@@ -214,218 +206,46 @@ def _of_rows(site_id: int, last: int) -> Iterator[str]:
         yield f"post office of site {pk}: stands beyond the last position, {last}"
 
 
+def _of_times(site_id: int, now: datetime) -> Iterator[str]:
+    own = Delivery.objects.filter(site_id=site_id)
+    for pk in _ids(own.filter(state=State.SENDING, lease_until__lt=now - LONGEST_UNDER_WAY)):
+        yield f"delivery {pk}: is being sent for more than a day"
+    latest = now + LONGEST_WAIT
+    for pk in _ids(own.filter(due_at__gt=latest)):
+        yield f"delivery {pk}: does not leave for more than a week"
+    for pk in _ids(Channel.objects.filter(subscriber__site_id=site_id, due_at__gt=latest)):
+        yield f"channel {pk}: nobody looks for news for more than a week"
+
+
 def _of_editions(site_id: int) -> Iterator[str]:
     found = Edition.objects.filter(selection__site_id=site_id).order_by("pk")
-    rows = found.values_list("pk", "items", "selection__items")
-    for pk, items, selected in rows.iterator(chunk_size=AT_ONCE):
-        for thread_id, comment_id in _more(items, than=selected):
-            yield f"edition {pk}: shows {_name((thread_id, comment_id))}, which was not selected"
+    rows = found.values_list("pk", "items", "selection__items").iterator(chunk_size=AT_ONCE)
+    while some := list(islice(rows, AT_ONCE)):
+        left_out = dict[int, list[Item]]()
+        for pk, items, selected in some:
+            for item in _more(items, than=selected):
+                yield f"edition {pk}: shows {name_of(item)}, which was not selected"
+            if missing := _more(selected, than=items):
+                left_out[pk] = missing
+        steady = _steady({comment_id for items in left_out.values() for _, comment_id in items})
+        for pk, items in left_out.items():
+            for item in items:
+                if item[1] in steady:
+                    yield f"edition {pk}: lacks {name_of(item)}, which could be read all the time"
+
+
+def _steady(comment_ids: set[int]) -> set[int]:
+    """Returns which of these comments can be read, and could since they were published."""
+    pks = sorted(comment_ids)
+    again = Publication.objects.filter(comment_id=OuterRef("pk"), again=True)
+    found = Comment.objects.filter(~Exists(again), visible=True)
+    return {
+        pk
+        for start in range(0, len(pks), AT_ONCE)
+        for pk in found.filter(pk__in=pks[start : start + AT_ONCE]).values_list("pk", flat=True)
+    }
 
 
 def _more(items: list[list[int]], *, than: list[list[int]]) -> list[Item]:
     selected = {tuple(item) for item in than}
     return [(item[0], item[1]) for item in items if tuple(item) not in selected]
-
-
-def _name(item: Item) -> str:
-    thread_id, comment_id = item
-    return f"comment {comment_id}" if comment_id else f"the page of thread {thread_id}"
-
-
-# --- what each subscriber got -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What mails hold, and where that was first published (``None``: it was not)."""
-
-    items: tuple[Item, ...]
-    positions: tuple[int | None, ...]
-
-
-class _Contents:
-    """What deliveries hold; kept while there is room, since most have theirs in common."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, int], _Content] = {}
-        self._size = 0
-
-    def look_up(self, rows: Collection[Row]) -> None:
-        """Reads what these deliveries hold, all at once."""
-        if self._size > ITEMS_KEPT:
-            self._kept.clear()
-            self._size = 0
-        wanted = {self._key(row) for row in rows} - self._kept.keys()
-        found: dict[tuple[str, int], list[Item]] = {}
-        for name, model in (("edition", Edition), ("selection", Selection)):
-            pks = [pk for kind, pk in wanted if kind == name]
-            some: QuerySet[Any] = model.objects.filter(pk__in=pks)
-            for pk, items in some.values_list("pk", "items"):
-                found[name, pk] = [(thread_id, comment_id) for thread_id, comment_id in items]
-        positions = _first_positions({item for items in found.values() for item in items})
-        for key, items in found.items():
-            self._kept[key] = _Content(tuple(items), tuple(map(positions.get, items)))
-            self._size += len(items)
-
-    def of(self, row: Row) -> _Content:
-        """Returns what a delivery holds that was looked up."""
-        return self._kept[self._key(row)]
-
-    @staticmethod
-    def _key(row: Row) -> tuple[str, int]:
-        if row["edition_id"] is not None:
-            return "edition", row["edition_id"]
-        return "selection", row["selection_id"]
-
-
-def _first_positions(items: Collection[Item]) -> dict[Item, int | None]:
-    sealed = Publication.objects.filter(again=False, position__isnull=False)
-    comments = [comment_id for _, comment_id in items if comment_id]
-    pages = [thread_id for thread_id, comment_id in items if not comment_id]
-    found: dict[Item, int | None] = {}
-    wanted: tuple[tuple[list[int], Callable[[list[int]], Q]], ...] = (
-        (comments, lambda some: Q(comment_id__in=some)),
-        (pages, lambda some: Q(comment=None, thread_id__in=some)),
-    )
-    for pks, is_one in wanted:
-        for start in range(0, len(pks), AT_ONCE):
-            some = sealed.filter(is_one(pks[start : start + AT_ONCE]))
-            for thread_id, comment_id, position in some.values_list(
-                "thread_id", "comment_id", "position"
-            ):
-                found[thread_id, comment_id or 0] = position
-    return found
-
-
-@dataclass(slots=True)
-class _Person:
-    """A subscriber: what he wanted, and what he has got so far."""
-
-    pk: int
-    began: dict[str, tuple[int, datetime]]
-    """Of each subscription that was ever confirmed, by scope: after which position, and when."""
-    channels: dict[str, Row]
-    held: dict[Item, int] = field(default_factory=dict)
-    newest: dict[str, Row] = field(default_factory=dict)
-    covering: dict[str, Row] = field(default_factory=dict)
-    """The newest that did not expire."""
-    taken_over: set[int] = field(default_factory=set)
-    """Where mails at once begin that expired."""
-
-    def take(self, row: Row, content: _Content) -> Iterator[str]:
-        """Yields what is wrong with a delivery, after all those before it."""
-        yield from self._check_place(row)
-        yield from self._check_content(row, content)
-        self.newest[row["kind"]] = row
-        if row["state"] != State.EXPIRED:
-            self.covering[row["kind"]] = row
-        elif row["kind"] == Kind.INSTANT:
-            self.taken_over.add(row["after_position"])
-        if row["state"] in HELD:
-            for item in content.items:
-                if item in self.held:
-                    yield (
-                        f"deliveries {self.held[item]} and {row['pk']} to subscriber {self.pk}:"
-                        f" both hold {_name(item)}"
-                    )
-                self.held.setdefault(item, row["pk"])
-
-    def _check_place(self, row: Row) -> Iterator[str]:
-        before, covering = self.newest.get(row["kind"]), self.covering.get(row["kind"])
-        pair = f"to subscriber {self.pk}"
-        if before is not None:
-            both = f"deliveries {before['pk']} and {row['pk']} {pair}"
-            if row["to_position"] < before["to_position"]:
-                yield f"{both}: the later one ends before the earlier one"
-            if row["kind"] == Kind.DIGEST and row["period"] <= before["period"]:
-                yield f"{both}: periods {before['period']} and {row['period']} do not rise"
-        if covering is not None and row["state"] != State.EXPIRED:
-            may_overlap = row["kind"] == Kind.INSTANT and (
-                _interval(row) == _interval(covering) or row["after_position"] in self.taken_over
-            )
-            if row["after_position"] < covering["to_position"] and not may_overlap:
-                both = f"deliveries {covering['pk']} and {row['pk']} {pair}"
-                yield f"{both}: what they cover overlaps"
-
-    def _check_content(self, row: Row, content: _Content) -> Iterator[str]:
-        began = self._began(row)
-        for item, position in zip(content.items, content.positions, strict=True):
-            holds = f"delivery {row['pk']} to subscriber {self.pk}: holds {_name(item)}"
-            if position is None:
-                yield f"{holds}, which was not published"
-            elif position > row["to_position"]:
-                yield f"{holds}, which was published after what it covers"
-            elif began is not None and position <= began:
-                yield f"{holds}, which was published before it was asked for"
-
-    def _began(self, row: Row) -> int | None:
-        """Returns after which position something is news; ``None`` where that cannot be told.
-
-        A subscription that ended and was confirmed again later had begun earlier before.
-        """
-        scope = row["selection__scope"]
-        wanted = [self.began[scope]] if scope in self.began else []
-        if row["kind"] == Kind.DIGEST:
-            wanted = list(self.began.values())
-        if not wanted or any(confirmed > row["created_at"] for _, confirmed in wanted):
-            return None
-        return min(position for position, _ in wanted)
-
-    def end(self) -> Iterator[str]:
-        """Yields what is wrong with the channels, when all deliveries have been taken."""
-        for kind, row in self.newest.items():
-            channel = self.channels.get(kind)
-            if channel is None:
-                yield f"subscriber {self.pk}: has deliveries ({kind}) and no channel for them"
-                continue
-            if channel["cursor"] < row["to_position"]:
-                yield f"channel {channel['pk']}: stands before the end of delivery {row['pk']}"
-            last = channel["last_period"]
-            if kind == Kind.DIGEST and (last is None or last.isoformat() < row["period"]):
-                yield f"channel {channel['pk']}: its period is before that of delivery {row['pk']}"
-
-
-def _interval(row: Row) -> tuple[int, int]:
-    return row["after_position"], row["to_position"]
-
-
-_READ = (
-    *("pk", "subscriber_id", "kind", "period", "after_position", "to_position", "state"),
-    *("edition_id", "selection_id", "selection__scope", "created_at"),
-)
-
-
-def _of_subscribers(site_id: int, report: Report) -> Iterator[str]:
-    found = Delivery.objects.filter(site_id=site_id)
-    rows = found.order_by("subscriber_id", "pk").values(*_READ).iterator(chunk_size=AT_ONCE)
-    contents = _Contents()
-    person: _Person | None = None
-    while some := list(islice(rows, AT_ONCE)):
-        report.deliveries += len(some)
-        news = [row for row in some if row["kind"] != Kind.CONFIRMATION]
-        contents.look_up(news)
-        people = _people({row["subscriber_id"] for row in some})
-        for row in some:
-            if person is None or person.pk != row["subscriber_id"]:
-                if person is not None:
-                    yield from person.end()
-                person = people[row["subscriber_id"]]
-                report.subscribers += 1
-            if row["kind"] != Kind.CONFIRMATION:
-                yield from person.take(row, contents.of(row))
-    if person is not None:
-        yield from person.end()
-
-
-def _people(pks: Collection[int]) -> dict[int, _Person]:
-    began: dict[int, dict[str, tuple[int, datetime]]] = defaultdict(dict)
-    confirmed = Subscription.objects.filter(subscriber__in=pks, confirmed_at__isnull=False)
-    for one in confirmed.only("subscriber", "thread", "participant", "began", "confirmed_at"):
-        if one.confirmed_at is not None:
-            began[one.subscriber_id][one.scope] = one.began, one.confirmed_at
-    channels: dict[int, dict[str, Row]] = defaultdict(dict)
-    for row in Channel.objects.filter(subscriber__in=pks).values(
-        "pk", "subscriber_id", "kind", "cursor", "last_period"
-    ):
-        channels[row["subscriber_id"]][row["kind"]] = dict(row)
-    return {pk: _Person(pk, began[pk], channels[pk]) for pk in pks}

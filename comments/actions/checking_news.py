@@ -1,34 +1,42 @@
-"""Whether anybody's digests passed something over that was his: what was lost, found on the tables.
+"""Whether anybody's mails passed something over that was his: what was lost, found on the tables.
 
-It can be told for those who want all: their digest is of the whole site, it always was, they have
-never been told at once and have never left a conversation. For them each thing that was published
-between where they began and where their digest stands has to be in some mail, whatever became of
-that mail. Left alone is what was retracted at any time (the order has a second row of it, or it
-cannot be read now), and what they wrote themselves.
+The planner's own rules say what of the order belongs to whom, and which way: what a subscriber
+wants now, of all that was published since he began and up to where his channel stands. Each of it
+has to be in some mail to him, whatever became of that mail; one that expired counts until a later
+one of its kind has taken over what it had.
 
-Only the newest ``LOOKED_AT`` publications of a site are looked at: those that digests are made of.
+Left alone is what cannot be told from the tables:
+
+- what was retracted at any time (the order has a second row of it, or it cannot be read now);
+- what may be his own: its author has his address, or one that was verified after it was published,
+  or he has ever asked for the answers to that author;
+- for whoever is told of answers, what was edited or mentions him: the mention may be later;
+- whoever has ever left a conversation, since coming back leaves no trace of when.
+
+Only the newest ``LOOKED_AT`` publications of a site are looked at: those that mails are made of.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef
 
-from comments.models import (
-    Channel,
-    Consent,
-    Delivery,
-    Frequency,
-    Publication,
-    Selection,
-    Subscription,
-)
+from comments.actions.checking_mails import name_of
+from comments.models import Channel, Consent, Delivery, Publication, Selection, Subscription
 from comments.queries.digests import AT_ONCE as VALUES_AT_ONCE
-from comments.rules.digesting import Item
+from comments.queries.digests import NewsReader, readers_of
+from comments.rules.digesting import (
+    Item,
+    News,
+    Reader,
+    digest_items,
+    instant_items,
+    wants_all,
+)
 from comments.rules.subscribing import address_key
 
 AT_ONCE = 1_000
@@ -36,7 +44,8 @@ LOOKED_AT = 2_000
 KEPT = 10_000
 """Answers that are kept: subscribers who have had the same mails miss the same."""
 
-Row = dict[str, Any]
+Mails = tuple[int, ...]
+"""Selections, sorted."""
 
 
 def lost_news(*, site_id: int, last: int) -> Iterator[str]:
@@ -45,115 +54,177 @@ def lost_news(*, site_id: int, last: int) -> Iterator[str]:
     Args:
         last: the last position of the site.
     """
-    news = _News(site_id=site_id, after=max(last - LOOKED_AT, 0))
-    if not news.rows:
+    news = _News(site_id=site_id, after=max(last - LOOKED_AT, 0), last=last)
+    if not news.owed:
         return
-    channels = _of_those_who_want_all(site_id).iterator(chunk_size=AT_ONCE)
+    has_left = Consent.objects.filter(subscriber_id=OuterRef("subscriber_id"), subscription=None)
+    found = Channel.objects.filter(~Exists(has_left), subscriber__site_id=site_id)
+    channels = found.select_related("subscriber").order_by("pk").iterator(chunk_size=AT_ONCE)
     while some := list(islice(channels, AT_ONCE)):
-        mails = _selections_of([row["subscriber_id"] for row in some], after=news.after)
-        for row in some:
-            pk = row["subscriber_id"]
-            for one in news.missing(row, tuple(sorted(mails[pk]))):
-                if _is_own(one, row):
-                    continue
-                what = f"comment {one['comment_id']}"
-                if one["comment_id"] is None:
-                    what = f"the page of thread {one['thread_id']}"
-                yield f"subscriber {pk}: {what} was published for him, and no mail holds it"
-
-
-def _of_those_who_want_all(site_id: int) -> Any:
-    own = Subscription.objects.filter(subscriber_id=OuterRef("subscriber_id"))
-    other = own.filter(state=Subscription.State.ACTIVE).exclude(thread=None, participant=None)
-    to_site = own.filter(thread=None, participant=None, state=Subscription.State.ACTIVE)
-    at_once = Channel.objects.filter(
-        subscriber_id=OuterRef("subscriber_id"), kind=Channel.Kind.INSTANT
-    )
-    about_conversations = Consent.objects.filter(
-        subscriber_id=OuterRef("subscriber_id"), subscription=None
-    )
-    found = Channel.objects.filter(
-        Exists(to_site.filter(switches=[]).exclude(frequency=Frequency.INSTANT)),
-        ~Exists(other),
-        ~Exists(at_once),
-        ~Exists(about_conversations),
-        subscriber__site_id=site_id,
-        kind=Channel.Kind.DIGEST,
-    )
-    began = to_site.values("began")[:1]
-    return (
-        found.annotate(began=began, address_key=F("subscriber__address_key"))
-        .order_by("pk")
-        .values("subscriber_id", "cursor", "began", "address_key")
-    )
+        people = {channel.subscriber_id: channel.subscriber for channel in some}
+        readers = readers_of(list(people.values()))
+        mails = _selections_of(list(people), after=news.after)
+        himself = _participants_of(list(people))
+        for channel in some:
+            pk = channel.subscriber_id
+            if pk not in readers:
+                continue
+            for item in news.missing(
+                readers[pk],
+                is_instant=channel.kind == Channel.Kind.INSTANT,
+                cursor=channel.cursor,
+                himself=himself[pk],
+                mails=tuple(sorted(mails[pk])),
+            ):
+                yield (
+                    f"subscriber {pk}: {name_of(item)} was published for him, and no mail holds it"
+                )
 
 
 def _selections_of(subscribers: Sequence[int], *, after: int) -> dict[int, set[int]]:
-    """Returns which contents mails to each were to have, in whatever state they are."""
-    found = Delivery.objects.filter(subscriber__in=subscribers, to_position__gt=after)
+    """Returns which contents mails to each were to have, without those that were taken over."""
+    rows = (
+        Delivery.objects.filter(subscriber__in=subscribers, to_position__gt=after)
+        .order_by("subscriber_id", "-pk")
+        .values_list("subscriber_id", "kind", "state", "selection_id")
+    )
     mails = defaultdict(set)
-    for subscriber_id, selection_id in found.values_list("subscriber_id", "selection_id"):
+    later = set[tuple[int, str]]()
+    for subscriber_id, kind, state, selection_id in rows.iterator(chunk_size=AT_ONCE):
+        if state != Delivery.State.EXPIRED:
+            later.add((subscriber_id, kind))
+        elif (subscriber_id, kind) in later:
+            continue
         mails[subscriber_id].add(selection_id)
     return mails
 
 
-def _is_own(one: Row, row: Row) -> bool:
-    email = one["comment__author__email"]
-    if email and address_key(str(email)) == row["address_key"]:
-        return True
-    author_id = one["comment__author_id"]
-    own = Subscription.objects.filter(subscriber=row["subscriber_id"], participant=author_id)
-    return author_id is not None and own.exists()
+def _participants_of(subscribers: Sequence[int]) -> dict[int, set[int]]:
+    """Returns as whom each has ever asked for answers."""
+    found = defaultdict(set)
+    asked = Subscription.objects.filter(subscriber__in=subscribers, participant__isnull=False)
+    for subscriber_id, participant_id in asked.values_list("subscriber_id", "participant_id"):
+        found[subscriber_id].add(participant_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What says of a publication to whom it was not news for sure."""
+
+    author_key: str
+    """Of the address that its author has now, verified or not."""
+    was_edited: bool
+    answered_id: int | None
+    """Whose comment it answers."""
+
+
+def _facts_of(*, site_id: int, after: int) -> dict[int, _Facts]:
+    """Returns the facts of what was never retracted, by position."""
+    again = Publication.objects.filter(comment_id=OuterRef("comment_id"), again=True)
+    found = Publication.objects.filter(
+        ~Exists(again),
+        site_id=site_id,
+        position__gt=after,
+        again=False,
+    ).exclude(comment__author__email_verified_at__gt=F("at"))
+    return {
+        position: _Facts(
+            author_key=address_key(email) if email else "",
+            was_edited=edited_at is not None,
+            answered_id=answered_id,
+        )
+        for position, email, edited_at, answered_id in found.values_list(
+            *("position", "comment__author__email"),
+            *("comment__edited_at", "comment__reply_to__author_id"),
+        )
+    }
 
 
 class _News:
     """What was first published last, and has been there to read ever since."""
 
-    def __init__(self, *, site_id: int, after: int) -> None:
-        again = Publication.objects.filter(comment_id=OuterRef("comment_id"), again=True)
-        found = Publication.objects.filter(
-            ~Exists(again),
-            Q(comment=None) | Q(comment__visible=True),
-            site_id=site_id,
-            position__isnull=False,
-            position__gt=after,
-            again=False,
-        )
+    def __init__(self, *, site_id: int, after: int, last: int) -> None:
         self.after = after
-        self.rows: list[Row] = list(
-            found.order_by("position").values(
-                *("position", "thread_id", "comment_id"),
-                *("comment__author_id", "comment__author__email"),
-            )
+        self._facts = _facts_of(site_id=site_id, after=after)
+        interval = NewsReader(site_id=site_id).between(after, last)
+        self.owed = tuple(
+            one for one in interval.news if one.visible and one.position in self._facts
+        )
+        self._authors = {self._facts[one.position].author_key for one in self.owed}
+        self._interval = replace(
+            interval,
+            news=self.owed,
+            by_thread={
+                pk: tuple(one for one in some if one.visible and one.position in self._facts)
+                for pk, some in interval.by_thread.items()
+            },
         )
         self._items: dict[int, frozenset[Item]] = {}
-        self._missing: dict[tuple[int, int, tuple[int, ...]], list[Row]] = {}
+        self._missing: dict[tuple[int, int, Mails], list[Item]] = {}
 
-    def missing(self, row: Row, mails: tuple[int, ...]) -> list[Row]:
-        """Returns what of it is in none of these selections, and should be."""
-        key = (max(row["began"], self.after), row["cursor"], mails)
+    def missing(
+        self, reader: Reader, *, is_instant: bool, cursor: int, himself: set[int], mails: Mails
+    ) -> list[Item]:
+        """Returns what a reader was to be told this way, and is in none of these selections.
+
+        Args:
+            himself: the participants that he is, or was.
+        """
+        began = max(reader.wishes[0].began, self.after)
+        is_plain = (
+            not is_instant
+            and not himself
+            and wants_all(reader, after=began)
+            and reader.address_key not in self._authors
+        )
+        if not is_plain:
+            possible = [
+                one for one in self._interval.within(reader) if self._is_sure(one, reader, himself)
+            ]
+            return self._find(possible, reader, is_instant=is_instant, cursor=cursor, mails=mails)
+        # The same for all of these readers, however many there are.
+        key = (began, cursor, mails)
         if key not in self._missing:
             if len(self._missing) > KEPT:
                 self._missing.clear()
-            self._missing[key] = self._find(*key)
+            self._missing[key] = self._find(
+                self.owed, reader, is_instant=False, cursor=cursor, mails=mails
+            )
         return self._missing[key]
 
-    def _find(self, began: int, cursor: int, mails: tuple[int, ...]) -> list[Row]:
-        held = {item for pk in mails for item in self._held(mails, pk)}
-        return [
-            row
-            for row in self.rows
-            if began < row["position"] <= cursor
-            and (row["thread_id"], row["comment_id"] or 0) not in held
-        ]
+    def _find(
+        self,
+        news: Iterable[News],
+        reader: Reader,
+        *,
+        is_instant: bool,
+        cursor: int,
+        mails: Mails,
+    ) -> list[Item]:
+        covered = [one for one in news if one.position <= cursor]
+        owed = digest_items(covered, reader)
+        if is_instant:
+            owed = [item for some in instant_items(covered, reader).values() for item in some]
+        if not owed:
+            return []
+        self._look_up(mails)
+        held = {item for pk in mails for item in self._items[pk]}
+        return [item for item in owed if item not in held]
 
-    def _held(self, mails: tuple[int, ...], pk: int) -> frozenset[Item]:
-        if pk not in self._items:
-            if len(self._items) > KEPT // 10:
-                self._items.clear()
-            wanted = [one for one in mails if one not in self._items]
-            for start in range(0, len(wanted), VALUES_AT_ONCE):
-                some = Selection.objects.filter(pk__in=wanted[start : start + VALUES_AT_ONCE])
-                for found, items in some.values_list("pk", "items"):
-                    self._items[found] = frozenset((thread, comment) for thread, comment in items)
-        return self._items[pk]
+    def _is_sure(self, one: News, reader: Reader, himself: set[int]) -> bool:
+        facts = self._facts[one.position]
+        if facts.author_key == reader.address_key or one.author_id in himself:
+            return False
+        # Answers stand; a mention may have come later than what it is in.
+        mentioned = one.concerns - {facts.answered_id}
+        return not himself or not (facts.was_edited or himself & mentioned)
+
+    def _look_up(self, mails: Mails) -> None:
+        if len(self._items) > KEPT // 10:
+            self._items.clear()
+        wanted = [pk for pk in mails if pk not in self._items]
+        for start in range(0, len(wanted), VALUES_AT_ONCE):
+            some = Selection.objects.filter(pk__in=wanted[start : start + VALUES_AT_ONCE])
+            for pk, items in some.values_list("pk", "items"):
+                self._items[pk] = frozenset((thread, comment) for thread, comment in items)

@@ -32,6 +32,7 @@ from comments.models import (
 from comments.queries.digests import (
     Interval,
     NewsReader,
+    has_expired,
     readers_of,
     received_by,
     unfinished_of,
@@ -222,8 +223,10 @@ class _Run:
         Delivery.objects.bulk_create(self.deliveries, batch_size=AT_ONCE)
 
     def _plan_digest(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
-        is_owed = reader.is_owed_after(channel.cursor) or (
-            reader.has_switched and self.news.between(channel.cursor, self.to).has_again
+        is_owed = (
+            reader.is_owed_after(channel.cursor)
+            or has_expired(unfinished)
+            or (reader.has_switched and self.news.between(channel.cursor, self.to).has_again)
         )
         if not reader.digest_frequency and not is_owed:
             self._move(channel, due_at=None)

@@ -132,19 +132,22 @@ def _settle_failure(claimed: Claimed, answer: Answer, *, order: Order, now: date
     elif is_enough:
         state, why = State.EXPIRED, TOO_LONG
     if row.update(state=state, due_at=again, lease_until=None, error=why):
-        _hand_over(claimed.pk, now=now)
+        hand_over(claimed.pk, now=now)
 
 
-def _hand_over(pk: int, *, now: datetime) -> None:
-    """Lets the planner look again for somebody who was to be told at once, and was not: otherwise
-    the next news alone would bring what this mail had."""
-    expired = Delivery.objects.filter(pk=pk, state=State.EXPIRED, kind=Delivery.Kind.INSTANT)
-    Channel.objects.filter(
-        kind=Channel.Kind.INSTANT,
-        due_at=None,
-        subscriber__paused_at=None,
-        subscriber__in=expired.values("subscriber_id"),
-    ).update(due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS))
+def hand_over(pk: int, *, now: datetime) -> None:
+    """Lets the planner look for what a mail had that expired, if nobody is to look anyway.
+
+    Otherwise the next news alone would bring it, or nothing, where the frequency has changed.
+    """
+    given_up = Delivery.objects.filter(pk=pk, state=State.EXPIRED).only("kind", "subscriber")
+    for expired in given_up:
+        Channel.objects.filter(
+            kind=expired.kind,
+            due_at=None,
+            subscriber=expired.subscriber_id,
+            subscriber__paused_at=None,
+        ).update(due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS))
 
 
 def _count_bounce(subscriber_id: int, *, why: str, is_bad: bool, now: datetime) -> None:

@@ -27,6 +27,7 @@ from comments.models import (
     Subscription,
     Thread,
 )
+from comments.queries.digests import has_expired, unfinished_of
 from comments.queries.scopes import scope_named
 from comments.queries.sites import language_of
 from comments.queries.subscribers import (
@@ -286,9 +287,11 @@ def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
     """Sets when to look for news for a subscriber, after a change of what he wants or when.
 
     A cursor never moves here: what was published before a subscription began is no news for it.
-    What is still due the way that was chosen before a change is looked for once more.
+    What is still due the way that was chosen before a change is looked for once more, also what a
+    mail had that expired.
     """
     active = list(subscriber.subscriptions.filter(state=State.ACTIVE))
+    unfinished = unfinished_of({subscriber.pk})
     for kind in Channel.Kind:
         is_digest = kind == Channel.Kind.DIGEST
         wanted = [one.frequency for one in active if (one.frequency in DIGEST) == is_digest]
@@ -304,7 +307,10 @@ def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
         channel = found.first()
         if channel is None:
             continue
-        is_looked_for = wanted or any(position > channel.cursor for position in changed)
+        is_owed = any(position > channel.cursor for position in changed) or (
+            active and has_expired(unfinished.get((subscriber.pk, kind), []))
+        )
+        is_looked_for = wanted or is_owed
         if subscriber.paused_at is not None or not is_looked_for:
             channel.due_at = None
         elif is_digest:

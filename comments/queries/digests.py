@@ -254,3 +254,8 @@ def unfinished_of(subscribers: Collection[int]) -> dict[tuple[int, str], list[De
         if one.state != State.EXPIRED or not is_past:
             found[one.subscriber_id, one.kind].append(one)
     return found
+
+
+def has_expired(deliveries: Iterable[Delivery]) -> bool:
+    """Returns whether one of these was given up: what it had is to be taken over."""
+    return any(one.state == State.EXPIRED for one in deliveries)

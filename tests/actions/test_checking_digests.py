@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -28,8 +28,10 @@ from hypothesis.stateful import (
 
 from comments.actions.announcing import seal_publications
 from comments.actions.bouncing import take_bounce
-from comments.actions.checking_digests import Report, check_digests
+from comments.actions.checking_digests import check_digests
+from comments.actions.checking_mails import Report
 from comments.actions.posting import Submitted
+from comments.actions.settling import hand_over
 from comments.actions.subscribing import (
     Change,
     Times,
@@ -59,9 +61,12 @@ from tests.making import NOW, decide, later, make_thread, post, stored
 pytestmark = pytest.mark.django_db
 
 
-def wrong(site_id: int = 1) -> list[str]:
+THEN = morning(3)
+
+
+def wrong(site_id: int = 1, *, now: datetime = THEN) -> list[str]:
     """Returns what the check finds."""
-    return list(check_digests(site_id=site_id, report=Report()))
+    return list(check_digests(site_id=site_id, report=Report(), now=now))
 
 
 def some_days() -> Subscriber:
@@ -354,9 +359,92 @@ def _passed_over(ana: Subscriber) -> str:
     return f"subscriber {_bo().pk}: comment {lost[1]} was published for him, and no mail holds it"
 
 
+def _told_nothing_of_a_thread(ana: Subscriber) -> str:
+    [gone] = ana.deliveries.filter(kind=Delivery.Kind.INSTANT).order_by("-pk")[:1]
+    comment_id = gone.selection.items[0][1]
+    gone.delete()
+    return f"subscriber {ana.pk}: comment {comment_id} was published for him, and no mail holds it"
+
+
+def _never_answered(ana: Subscriber) -> str:
+    answered, thread = Comment.objects.earliest("pk"), make_thread("answers")
+    cy = subscribed("cy@example.org", participant=answered.author, now=morning(3))
+    answer = post(answered.thread, to=answered.number, now=morning(3) + timedelta(hours=1))
+    post(thread, now=morning(3) + timedelta(hours=1))
+    planned(morning(4))
+    delivery = digest_of(cy, 0)
+    assert delivery.selection.items == [[answered.thread_id, stored(answer).pk]]
+    delivery.delete()
+    return (
+        f"subscriber {cy.pk}: comment {stored(answer).pk} was published for him,"
+        " and no mail holds it"
+    )
+
+
+def _taken_over_by_nobody(ana: Subscriber) -> str:
+    first, second = digest_of(ana, 0), digest_of(ana, 1)
+    change(first, state="expired", sent_at=None)
+    both = f"deliveries {first.pk} and {second.pk} to subscriber {ana.pk}"
+    return f"{both}: the first one expired, and the later one does not cover it"
+
+
+def _expired_and_forgotten(ana: Subscriber) -> str:
+    last = digest_of(ana, 2)
+    change(last, state="expired", sent_at=None)
+    ana.channels.update(due_at=None)
+    return f"delivery {last.pk}: expired, and nobody looks for what it had"
+
+
+def _under_way_for_days(ana: Subscriber) -> str:
+    last = digest_of(ana, 2)
+    change(last, state="sending", lease_by="x", lease_until=morning(1), sent_at=None)
+    return f"delivery {last.pk}: is being sent for more than a day"
+
+
+def _due_in_a_year(ana: Subscriber) -> str:
+    last = digest_of(ana, 2)
+    change(last, state="deferred", due_at=morning(365), sent_at=None)
+    return f"delivery {last.pk}: does not leave for more than a week"
+
+
+def _looked_for_in_a_year(ana: Subscriber) -> str:
+    channel = ana.channels.get(kind=Channel.Kind.DIGEST)
+    Channel.objects.filter(pk=channel.pk).update(due_at=morning(365))
+    return f"channel {channel.pk}: nobody looks for news for more than a week"
+
+
+def _left_out(ana: Subscriber) -> str:
+    edition = digest_of(ana, 0).edition
+    assert edition is not None
+    comment_id = edition.items[-1][1]
+    Edition.objects.filter(pk=edition.pk).update(items=edition.items[:-1])
+    return f"edition {edition.pk}: lacks comment {comment_id}, which could be read all the time"
+
+
+def _his_own(ana: Subscriber) -> str:
+    delivery = digest_of(_bo(), 2)
+    comment_id = delivery.selection.items[0][1]
+    wish = Subscription.objects.get(subscriber=_bo())
+    wish.pk, wish.participant = None, Comment.objects.get(pk=comment_id).author
+    wish.save()
+    return (
+        f"delivery {delivery.pk} to subscriber {_bo().pk}: holds comment {comment_id},"
+        " which he wrote himself"
+    )
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
+        _told_nothing_of_a_thread,
+        _never_answered,
+        _taken_over_by_nobody,
+        _expired_and_forgotten,
+        _under_way_for_days,
+        _due_in_a_year,
+        _looked_for_in_a_year,
+        _left_out,
+        _his_own,
         _moved_past_news,
         _mail_is_gone,
         _passed_over,
@@ -467,7 +555,7 @@ def test_the_command_says_how_much_is_in_order() -> None:
 
 
 def test_the_command_names_what_is_wrong_and_ends_with_1() -> None:
-    expected = _the_same_twice(some_days())
+    expected = _sent_without_a_time(some_days())
     out = StringIO()
     with pytest.raises(CommandError, match="1 wrong among") as refusal:
         call_command("check_digests", stdout=out)
@@ -564,9 +652,11 @@ class Mailroom(RuleBasedStateMachine):
         if subscriber is None or subscriber.suppressed_at is None:
             subscribed(f"{who}@example.org", **wish)
 
-    @rule(who=WHO, scope=st.sampled_from(["all", "digest", "site", "answers"]))
+    @rule(who=WHO, scope=st.sampled_from(["all", "digest", "site", "answers", "thread"]))
     def leave(self, who: str, scope: str) -> None:
         subscriber = Subscriber.objects.filter(address=f"{who}@example.org").first()
+        if scope == "thread":
+            scope = f"thread-{self.threads[0].pk}"
         if subscriber is not None:
             leave(subscriber.token, scope=scope, site_id=1, asker=ASKER, now=self.now)
 
@@ -605,7 +695,9 @@ class Mailroom(RuleBasedStateMachine):
         waiting = list(Delivery.objects.filter(state__in=["queued", "deferred"]).order_by("pk"))
         if waiting:
             due_at = self.now if state == "deferred" else None
-            change(waiting[which % len(waiting)], state=state, due_at=due_at)
+            one = waiting[which % len(waiting)]
+            change(one, state=state, due_at=due_at)
+            hand_over(one.pk, now=self.now)
 
     @rule(which=WHICH, outcome=st.sampled_from(BOUNCES))
     def come_back(self, which: int, outcome: Outcome) -> None:
@@ -626,7 +718,7 @@ class Mailroom(RuleBasedStateMachine):
 
     @invariant()
     def all_is_in_order(self) -> None:
-        assert wrong() == []
+        assert wrong(now=self.now) == []
 
 
 @contextmanager

@@ -13,18 +13,20 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
 
-from comments.actions.checking_digests import Report, check_digests
+from comments.actions.checking_digests import check_digests
+from comments.actions.checking_mails import Report
 from comments.actions.digesting import plan_due
 from comments.actions.sending import send_deliveries
 from comments.actions.subscribing import Change, change_settings
 from comments.models import Channel, Delivery, Frequency, PostOffice, Publication
 from comments.rules.sending import Answer
 from tests.mailing import ASKER, asked, digests, morning, planned, subscribed
-from tests.making import NOW, decide, later, make_thread, post
+from tests.making import NOW, decide, later, make_thread, post, stored
 from tests.smtp_server import MailHost
 
 pytestmark = pytest.mark.django_db
 
+LATER = morning(9)
 AHEAD = datetime(2027, 6, 1, tzinfo=UTC)
 
 
@@ -60,8 +62,8 @@ class Server:
             self.now += every
 
 
-def is_in_order() -> bool:
-    return list(check_digests(site_id=1, report=Report())) == []
+def is_in_order(now: datetime = LATER) -> bool:
+    return list(check_digests(site_id=1, report=Report(), now=now)) == []
 
 
 def sent_at(now: datetime) -> int:
@@ -230,3 +232,46 @@ def test_what_was_held_back_over_a_change_of_frequency_comes_when_it_is_approved
     assert sum(sent) == 1
     assert digests(ana) == [[(thread.pk, comment_id)]]
     assert is_in_order()
+
+
+@pytest.mark.parametrize("is_changed_first", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Frequency.DAILY, Frequency.INSTANT),
+        (Frequency.WEEKLY, Frequency.INSTANT),
+        (Frequency.INSTANT, Frequency.DAILY),
+    ],
+)
+def test_what_expired_comes_also_after_a_change_of_frequency(
+    before: Frequency, after: Frequency, is_changed_first: bool
+) -> None:
+    thread = make_thread()
+    ana = subscribed(frequency=before)
+    comment_id = stored(post(thread)).pk
+    server = Server()
+    server.is_well = False
+    server.now = morning(1)
+
+    def change() -> None:
+        change_settings(
+            ana.token,
+            change=Change(frequency=after),
+            site_id=1,
+            asker=ASKER,
+            now=server.now,
+        )
+
+    server.work_until(morning(8), every=timedelta(hours=4))
+    if is_changed_first:
+        change()
+    server.work_until(morning(11), every=timedelta(hours=1))
+    first = ana.deliveries.exclude(kind=Delivery.Kind.CONFIRMATION).earliest("pk")
+    assert first.state == Delivery.State.EXPIRED
+    if not is_changed_first:
+        change()
+    server.is_well = True
+    server.work_until(morning(20), every=timedelta(hours=4))
+    sent = ana.deliveries.filter(state=Delivery.State.SENT).exclude(kind=Delivery.Kind.CONFIRMATION)
+    assert [one.selection.items for one in sent] == [[[thread.pk, comment_id]]]
+    assert is_in_order(morning(20))

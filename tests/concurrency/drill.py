@@ -114,11 +114,12 @@ def send(spec: Spec) -> None:
 def inspect_mail(spec: Spec) -> None:
     """Says what the tables hold."""
     from __main__ import say
-    from comments.actions.checking_digests import Report, check_digests
+    from comments.actions.checking_digests import check_digests
+    from comments.actions.checking_mails import Report
     from comments.models import Delivery, Subscriber
 
     say(
-        faults=[str(fault) for fault in check_digests(site_id=1, report=Report())],
+        faults=[str(fault) for fault in check_digests(site_id=1, report=Report(), now=morning(9))],
         states=list(
             Delivery.objects.exclude(kind="confirmation")
             .order_by("pk")

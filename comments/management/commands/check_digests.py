@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from comments.actions.checking_digests import Report, check_digests
+from comments.actions.checking_digests import check_digests
+from comments.actions.checking_mails import Report
 
 
 class Command(BaseCommand):
@@ -32,7 +34,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no site {options['site']}.")
         report, wrong = Report(), 0
         for site in sites:
-            for line in check_digests(site_id=site.pk, report=report):
+            for line in check_digests(site_id=site.pk, report=report, now=timezone.now()):
                 self.stdout.write(line)
                 wrong += 1
         looked = f"{report.deliveries:,} deliveries of {report.subscribers:,} subscribers"
