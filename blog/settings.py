@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 # Session, CSRF, sign-in and messages are for pages and the admin. The API signs callers in by
 # itself (comments/api/authentication.py), so its public reads neither read nor set a cookie.
 MIDDLEWARE = [
+    "blog.health.Health",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "blog.policy.PagePolicy",

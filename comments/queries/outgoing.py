@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from time import monotonic
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from django.contrib.sites.models import Site
 from django.db.models import QuerySet
 
 from comments.conf import options
-from comments.models import Comment, Outgoing, SiteSettings, Thread
+from comments.models import Comment, Outgoing, Publication, SiteSettings, Thread
 from comments.queries.sites import KEEP_SECONDS
 
 
@@ -20,6 +20,18 @@ def due(*, now: datetime, limit: int) -> QuerySet[Outgoing]:
     """Returns the messages that may leave, the longest due first."""
     waiting = Outgoing.objects.filter(state=Outgoing.State.WAITING, due_at__lte=now)
     return waiting.order_by("due_at")[:limit]
+
+
+def lateness(*, now: datetime) -> timedelta:
+    """Returns for how long the longest has waited that the worker should have done by now.
+
+    That is sending what is due, and numbering what was published; each is looked up by an index.
+    """
+    due_at = due(now=now, limit=1).values_list("due_at", flat=True).first()
+    unsealed = Publication.objects.filter(position=None)
+    published_at = unsealed.order_by("pk").values_list("at", flat=True).first()
+    waits = [now - at for at in (due_at, published_at) if at is not None]
+    return max([*waits, timedelta()])
 
 
 def newer_mail(outgoing: Outgoing) -> Outgoing | None:

@@ -1,0 +1,97 @@
+"""``/health/live`` and ``/health/ready``: for whoever decides where requests go.
+
+They answer before any other middleware, whatever the host name, so that a probe needs no more than
+the process: ``live`` asks nobody. ``ready`` looks at what requests need; a worker that is late is
+named, but takes no server out of service: pages and comments do not wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from secrets import token_hex
+from time import monotonic
+
+from django.core.cache import cache
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from comments.queries.outgoing import lateness
+
+logger = logging.getLogger(__name__)
+
+LIVE = "/health/live"
+READY = "/health/ready"
+CACHE_KEY = "health"
+LATE_SECONDS = 15 * 60
+"""Longer than a timer that calls ``manage.py work --once`` lets things wait."""
+
+
+class Health:
+    """Middleware: answers the two addresses, and passes on all others."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answers GET and HEAD: 200, or 503 where a request could not be served."""
+        if request.path_info not in {LIVE, READY}:
+            return self.get_response(request)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        answer = JsonResponse({"status": "ok"}) if request.path_info == LIVE else ready()
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def ready() -> JsonResponse:
+    """Returns what each part that requests need came to: its status, and how long it took (ms)."""
+    checks: dict[str, dict[str, object]] = {}
+    for name, check in CHECKS.items():
+        began = monotonic()
+        try:
+            found = check()
+        except Exception:  # whatever it is, this process cannot serve
+            logger.exception("health: %s", name)
+            found = {"status": "failed"}
+        checks[name] = {**found, "ms": round((monotonic() - began) * 1_000, 1)}
+    failed = any(found["status"] == "failed" for found in checks.values())
+    whole = {"status": "failed" if failed else "ok", "checks": checks}
+    return JsonResponse(whole, status=503 if failed else 200)
+
+
+def _database() -> dict[str, object]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return {"status": "ok"}
+
+
+def _cache() -> dict[str, object]:
+    value = token_hex(8)
+    key = f"{CACHE_KEY}-{value}"
+    cache.set(key, value, timeout=10)
+    return {"status": "ok" if cache.get(key) == value else "failed"}
+
+
+def _migrations() -> dict[str, object]:
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return {"status": "failed" if missing else "ok", "missing": len(missing)}
+
+
+def _worker() -> dict[str, object]:
+    seconds = lateness(now=timezone.now()).total_seconds()
+    status = "late" if seconds > LATE_SECONDS else "ok"
+    return {"status": status, "lag_seconds": round(seconds, 1)}
+
+
+CHECKS: dict[str, Callable[[], dict[str, object]]] = {
+    "database": _database,
+    "cache": _cache,
+    "migrations": _migrations,
+    "worker": _worker,
+}

@@ -1,0 +1,113 @@
+"""A backup made while others write is put back whole, and sends no mail of its own accord."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.concurrency.conftest import PATIENCE_SECONDS, Installation, environment
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.concurrency
+
+LOOK = """
+import json
+from comments.models import Comment, PostOffice, Publication
+print(json.dumps({
+    "comments": Comment.objects.count(),
+    "published": Publication.objects.count(),
+    "texts": sorted(Comment.objects.filter(thread__key="kept").values_list("source", flat=True)),
+}))
+"""
+
+
+def manage(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Returns what a command of an installation came to."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=environment(installation.database_url),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def managed(installation: Installation, *arguments: str) -> str:
+    """Returns what a command prints that must go well."""
+    done = manage(installation, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def seen(installation: Installation) -> dict[str, object]:
+    found: dict[str, object] = json.loads(managed(installation, "shell", "-v", "0", "-c", LOOK))
+    return found
+
+
+def generate(key: str, *, comments: int) -> list[str]:
+    return ["generate_thread", "--key", key, "--comments", str(comments), "--seed", "1"]
+
+
+def test_a_backup_made_while_others_write_is_put_back_whole(
+    installation: Installation, tmp_path: Path
+) -> None:
+    managed(installation, *generate("kept", comments=300))
+    before = seen(installation)
+    path = tmp_path / "backup"
+    writer = subprocess.Popen(
+        [sys.executable, "manage.py", *generate("growing", comments=4_000)],
+        env=environment(installation.database_url),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        made = 0
+        while writer.poll() is None or made == 0:
+            assert "bytes" in managed(installation, "backup", str(path), "--replace")
+            made += 1
+        assert writer.wait() == 0
+    finally:
+        writer.kill()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir() if "unfinished" in file.name] == []
+
+    refused = manage(installation, "restore", str(path))
+    assert refused.returncode == 1
+    assert "--replace writes over all of them" in refused.stderr
+    assert seen(installation)["comments"] == 4_300
+
+    said = managed(installation, "restore", str(path), "--replace")
+    assert "every one as written" in said
+    after = seen(installation)
+    assert after["texts"] == before["texts"]
+    assert after["comments"] in {300, 4_300}
+    halted = manage(installation, "send_digests")
+    assert halted.returncode == 1
+    assert "--confirm-place" in halted.stdout + halted.stderr
+    managed(installation, "send_digests", "--confirm-place")
+
+
+def test_what_is_no_backup_changes_nothing(installation: Installation, tmp_path: Path) -> None:
+    managed(installation, *generate("kept", comments=20))
+    path = tmp_path / "backup"
+    managed(installation, "backup", str(path))
+    again = manage(installation, "backup", str(path))
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+    cut, foreign, none = tmp_path / "cut", tmp_path / "foreign", tmp_path / "none"
+    whole = path.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    foreign.write_text("nothing of the kind", encoding="ascii")
+    for wrong in (cut, foreign, none, tmp_path):
+        refused = manage(installation, "restore", str(wrong), "--replace")
+        assert refused.returncode == 1
+        assert "Traceback" not in refused.stderr
+        assert str(wrong) in refused.stderr or "pg_restore" in refused.stderr
+    assert seen(installation)["comments"] == 20
