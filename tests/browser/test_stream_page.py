@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,8 +19,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Response, ViewportSize, expect
 
+from blog.minifying import minifier
 from tests.blog.test_serving import wait_until_connected
 from tests.browser.browsers import browser_of
 from tests.browser.test_page import PAGE
@@ -152,4 +154,44 @@ def test_a_browser_that_was_offline_catches_up_at_once(real_site: RealSite, chro
         page.context.set_offline(False)
         for number in numbers:
             expect(page.locator(f"#comment-{number}")).to_be_attached()
+        assert complaints == []
+
+
+def test_with_the_scripts_as_they_are_served_one_writes_edits_and_votes(
+    real_site: RealSite, chromium: str
+) -> None:
+    with browser_of(chromium) as browser:
+        scripts: list[Response] = []
+        context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
+        context.on("response", lambda it: scripts.append(it) if it.url.endswith(".js") else None)
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text))
+        page.goto(f"{real_site.url}{PAGE}")
+        write(page, "Hana", "As it is served: **a `b  c` d**, 7 / 2 / 1.")
+        expect(page.locator("#comment-10 .text")).to_contain_text("7 / 2 / 1.")
+
+        page.locator("#comment-10 [data-do=edit]").click()
+        expect(page.get_by_role("heading", name="Change your comment")).to_be_visible()
+        page.get_by_role("textbox", name="Comment").fill("Changed as it is served.")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator("#comment-10 .text")).to_have_text("Changed as it is served.")
+
+        up = page.get_by_role("button", name="Vote comment 1 up")
+        before = int(up.inner_text().split()[1])
+        with page.expect_response(lambda answer: answer.url.endswith("/vote/")):
+            up.click()
+        expect(up).to_have_attribute("aria-pressed", "true")
+
+        names = {script.url.rpartition("/")[2].partition(".")[0] for script in scripts}
+        assert {"comment-thread", "view", "writing", "form", "own", "live"} <= names
+        for script in scripts:
+            assert re.search(r"\.[0-9a-f]{12}\.js$", script.url)
+            assert script.headers["content-encoding"] == "gzip"
+            assert not minifier() or "/**" not in script.text()
+
+        page.reload()
+        expect(up).to_have_attribute("aria-pressed", "true")
+        expect(up).to_contain_text(f"▲ {before + 1}")
         assert complaints == []

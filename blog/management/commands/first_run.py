@@ -23,6 +23,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.env import ROOT
+from blog.minifying import minifier
 from blog.models import Post
 from blog.samples import post_samples
 from comments.actions.ruling import install_default_rules
@@ -76,8 +77,9 @@ class Command(BaseCommand):
         )
 
     def _collect_static(self) -> None:
-        """Collects the static files when one of them is newer, older, gone or new."""
-        seen = hashlib.sha256()
+        """Collects the static files when one of them is newer, older, gone or new, or would be
+        collected otherwise."""
+        seen = hashlib.sha256(minifier().encode())
         for finder in get_finders():
             for path, storage in finder.list([]):
                 stat = Path(storage.path(path)).stat()

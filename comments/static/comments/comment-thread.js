@@ -4,6 +4,15 @@ import { Api, pause, Problem } from "./thread/api.js";
 import { startReading } from "./thread/reading.js";
 import { make } from "./thread/tools.js";
 import { View } from "./thread/view.js";
+import { startWaiting } from "./thread/waiting.js";
+
+const loadWriting = async () => (await import("./thread/writing.js")).startWriting;
+/** What is not needed to read, and comes after what is. @type {(() => Promise<(view: View) => void>)[]} */
+const LATER = [
+  loadWriting,
+  async () => (await import("./thread/live.js")).startLive,
+  async () => (await import("./thread/keyboard.js")).startKeyboard,
+];
 
 /** What is said while the server cannot be asked for its words. @type {Record<string, [string, string]>} */
 const UNREACHABLE = {
@@ -93,17 +102,12 @@ class CommentThread extends HTMLElement {
     const field = document.querySelector("input[name=csrfmiddlewaretoken]");
     const csrf = isEmbedded ? "" : /** @type {HTMLInputElement} */ (field)?.value;
     const api = new Api(address, { isEmbedded, lang, csrf });
-    // What is not needed to read comes after what is.
-    const later = Promise.all([
-      import("./thread/writing.js"),
-      import("./thread/live.js"),
-      import("./thread/keyboard.js"),
-    ]);
-    later.catch(() => {});
+    for (const load of LATER) load().catch(() => {});
     const root = isEmbedded ? (this.shadowRoot ?? this.attachShadow({ mode: "open" })) : this;
-    if (isEmbedded || this.#wasStarted) {
+    const isFetched = isEmbedded || this.#wasStarted;
+    if (isFetched) {
       try {
-        section = await this.#load(api, root, section, signal, later);
+        section = await this.#load(api, root, section, signal);
       } catch (error) {
         if (!signal.aborted) this.#fail(root, lang, error);
         return;
@@ -114,27 +118,40 @@ class CommentThread extends HTMLElement {
     const view = (this.view = new View(this, root, section, api, signal));
     api.jwt = isEmbedded ? this.token : "";
     api.onTokenNeeded = () => view.emit("token-needed");
+    // The form of a whole page is sent without scripts as well; a fetched one leads away from the host's.
+    const waiting = isFetched ? startWaiting(view) : undefined;
     startReading(view);
-    const [{ startWriting }, { startLive }, { startKeyboard }] = await later;
-    if (signal.aborted) return;
-    startWriting(view);
-    startLive(view);
-    startKeyboard(view);
     view.emit("ready", { count: Number(section.dataset.count) });
+    this.#attach(view, waiting);
+  }
+
+  /** Starts each of what comes later when it is there. @param {View} view @param {Waiting | undefined} waiting */
+  #attach(view, waiting) {
+    const missing = new Set(LATER);
+    const attach = () =>
+      missing.forEach(async (load) => {
+        const start = await load().catch(() => undefined);
+        if (view.signal.aborted || !missing.has(load)) return;
+        const isAwaited = load === loadWriting ? waiting : undefined;
+        if (!start) return isAwaited?.failed(attach);
+        missing.delete(load);
+        isAwaited?.before();
+        start(view);
+        isAwaited?.after();
+      });
+    attach();
   }
 
   /**
    * Returns the section that the API made, in place of the old one.
    * @param {Api} api @param {HTMLElement | ShadowRoot} root @param {HTMLElement | null} old
-   * @param {AbortSignal} signal @param {Promise<unknown>} later
+   * @param {AbortSignal} signal
    */
-  async #load(api, root, old, signal, later) {
+  async #load(api, root, old, signal) {
     const sort = this.getAttribute("sort");
     const query = sort ? `?${new URLSearchParams({ sort })}` : "";
     const nodes = await api.html(`comments/${query}`, { signal });
     if (root instanceof ShadowRoot) root.adoptedStyleSheets = [await (sheet ??= style())];
-    // Without scripts its form leads away from the host's page.
-    await later;
     const section = /** @type {HTMLElement} */ (nodes.querySelector("section.thread"));
     if (signal.aborted) return null;
     if (old) old.replaceWith(section);

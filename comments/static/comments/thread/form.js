@@ -3,6 +3,7 @@
 import { Problem, parse, recall, remember } from "./api.js";
 import { button, clock, countDown, make } from "./tools.js";
 import { lengthOf, startText } from "./text.js";
+import { joined } from "./waiting.js";
 
 /** A comment, a reply to a number, or a change.
  * @typedef {{reply?: number, edit?: any}} Target */
@@ -53,10 +54,7 @@ export class WriteForm {
     const who = recall("who", view.api.base.origin) ?? {};
     for (const name in who) if (this.fields[name]) this.fields[name].value ||= who[name];
     const reply = Number(this.fields.reply_to?.value);
-    const typed = this.source.value;
-    this.aim(reply ? { reply } : {});
-    const kept = this.source.value;
-    if (typed) this.write(kept && !typed.includes(kept) ? `${kept}\n\n${typed}` : typed);
+    this.aim(reply ? { reply } : {}, this.source.value);
   }
 
   get body() {
@@ -87,12 +85,13 @@ export class WriteForm {
     this.view.focus(article?.querySelector(choice) ?? article ?? this.source);
   }
 
-  /** Sets the form up, with the draft that belongs there. @param {Target} target */
-  aim(target) {
+  /** Sets the form up, with the draft that belongs there.
+   * @param {Target} target @param {string} [typed] before there was this form */
+  aim(target, typed = "") {
     const { view, section, fields } = this;
     const { edit, reply } = target;
     this.target = target;
-    this.isTyped = false;
+    this.isTyped = !!typed;
     this.draft = `${view.api.base}${edit ? `e${edit.id}` : reply ?? ""}`;
     this.clear();
     section.dataset.aim = edit ? "edit" : reply ? "reply" : "";
@@ -108,7 +107,7 @@ export class WriteForm {
     this.source.readOnly = this.main.hidden = false;
     const kept = loose.get(this.draft) ?? recall("drafts", this.draft);
     this.pending = kept?.pending;
-    this.write(kept?.source ?? edit?.source ?? "", kept?.format ?? edit?.format);
+    this.write(joined(kept?.source ?? edit?.source, typed), kept?.format ?? edit?.format);
     this.note.hidden = !kept;
     this.note.className = "help";
     if (kept) {
@@ -138,8 +137,9 @@ export class WriteForm {
   /** @param {string} source @param {string} [format] */
   write(source, format) {
     if (format) this.fields.format.value = format;
-    this.source.value = "";
-    this.insert(source, 0, 0);
+    // What stands there already is left to who types in it just now, with the caret where it is.
+    if (this.source.value !== source) this.source.value = source;
+    this.source.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   /** @param {string} text @param {number} [start] @param {number} [end] */

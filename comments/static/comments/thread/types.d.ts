@@ -5,3 +5,4 @@ type View = import("./view.js").View;
 type Api = import("./api.js").Api;
 type Fn = (...values: any[]) => any;
 type WriteForm = import("./form.js").WriteForm;
+type Waiting = ReturnType<typeof import("./waiting.js").startWaiting>;
