@@ -118,8 +118,9 @@ def inspect_mail(spec: Spec) -> None:
     from comments.actions.checking_mails import Report
     from comments.models import Delivery, Subscriber
 
+    now = Delivery.objects.latest("created_at").created_at
     say(
-        faults=[str(fault) for fault in check_digests(site_id=1, report=Report(), now=morning(9))],
+        faults=[str(fault) for fault in check_digests(site_id=1, report=Report(), now=now)],
         states=list(
             Delivery.objects.exclude(kind="confirmation")
             .order_by("pk")
