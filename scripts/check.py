@@ -27,7 +27,9 @@ PYTHON = sys.executable
 LINT_IMPORTS = str(Path(PYTHON).with_name("lint-imports"))
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-WORKERS = ("-n", os.environ.get("TEST_WORKERS", "2"))
+WORKERS = ("-n", os.environ.get("TEST_WORKERS", "3"), "--dist", "worksteal")
+# Pages that wait for each other are given a processor each.
+BROWSER_WORKERS = ("-n", os.environ.get("TEST_WORKERS", "2"), "--dist", "worksteal")
 
 # What says nothing about a database need not be asked of two; what writes at once from many
 # processes makes databases of both kinds itself.
@@ -99,10 +101,11 @@ def parts() -> Iterator[Result]:
         DJANGO_SETTINGS_MODULE="tests.settings",
         DATABASE_URL="sqlite://:memory:",
     )
-    pytest = (PYTHON, "-m", "pytest", *WORKERS, "--durations=10", "--durations-min=3")
+    alone = (PYTHON, "-m", "pytest", "--durations=10", "--durations-min=3")
+    pytest = (*alone, *WORKERS)
     on_sqlite: Mapping[str, str] = {"DATABASE_URL": "sqlite://:memory:"}
     yield from run("pytest on SQLite", *pytest, "-m", "not browser", **on_sqlite)
-    yield from run("pytest in Chromium", *pytest, "-m", "browser", **on_sqlite)
+    yield from run("pytest in Chromium", *alone, *BROWSER_WORKERS, "-m", "browser", **on_sqlite)
     part = "pytest on PostgreSQL"
     with postgres_database() as (url, why_not):
         if why_not:
