@@ -58,6 +58,8 @@ export function startMentions(write) {
         done = start;
         return close();
       }
+      // An answer that comes late leaves the choice that was made meanwhile.
+      const chosen = at && list.children[at]?.querySelector("bdi")?.textContent;
       list.replaceChildren(...names.map(/** @type {Fn} */ ({ name, number }, nth) => {
         const option = make("li", { role: "option", id: `reply-name-${nth}` }, make("bdi", {}, name), ` #${number}`);
         option.addEventListener("click", () => take(name));
@@ -66,7 +68,7 @@ export function startMentions(write) {
       if (list.hidden) view.say(view.t("names_found", { n: names.length }));
       list.hidden = false;
       source.setAttribute("aria-controls", list.id);
-      choose(0);
+      choose(Math.max(0, names.findIndex((/** @type {any} */ { name }) => name === chosen)));
     } catch {
       if (!signal.aborted) close();
     }
