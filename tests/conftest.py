@@ -23,6 +23,7 @@ from django.core.cache import cache
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from comments.management.commands import send_digests
 from comments.queries.learning import forget_models
 from comments.queries.pages import page_store
 from comments.queries.sites import forget_profiles
@@ -79,6 +80,12 @@ def host() -> Iterator[MailHost]:
     """Returns a mail server that Django's mail goes to."""
     with mail_host() as server:
         yield server
+
+
+@pytest.fixture
+def any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets ``send_digests --at`` name the days that tests are about, whatever day it is."""
+    monkeypatch.setattr(send_digests, "MOST_DAYS_AHEAD", 36_500)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from socket import create_connection
+from ssl import SSLContext
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from django.test import override_settings
 
 HANG_UP = "hang up"
@@ -39,6 +40,15 @@ class Taken:
         return message_from_bytes(self.raw, policy=policy.default)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A password as it came."""
+
+    user: str
+    password: str
+    is_encrypted: bool
+
+
 Script = Callable[[str, str], str | None]
 """From a point and the recipient to an answer, ``HANG_UP``, or ``None``: yes."""
 
@@ -55,16 +65,31 @@ class MailHost:
         taken: what it has answered yes to, or has cut the connection after.
         script: asked at each point; may kill the sender, or wait.
         slow_seconds: how long it takes to answer a whole message.
+        signed_in: the passwords that it was told; it takes any.
     """
 
-    def __init__(self, *, pipelining: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        pipelining: bool = True,
+        starttls: SSLContext | None = None,
+        ssl: SSLContext | None = None,
+    ) -> None:
+        """Makes a server.
+
+        Args:
+            starttls: for TLS when it is asked for.
+            ssl: for TLS from the first byte on.
+        """
         self.taken: list[Taken] = []
+        self.signed_in: list[SignedIn] = []
         self.script: Script = obliging
         self.slow_seconds = 0.0
         self.sessions = 0
         self._pipelining = pipelining
         self._lock = Lock()
-        self._controller = _Controller(self, hostname="127.0.0.1", port=0)
+        self.starttls = starttls
+        self._controller = _Controller(self, hostname="127.0.0.1", port=0, ssl_context=ssl)
 
     @property
     def port(self) -> int:
@@ -138,6 +163,18 @@ class MailHost:
             return "421 4.3.0 gone"
         return answer or "250 2.0.0 taken"
 
+    def sign_in(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        """Takes any password, and writes it down."""
+        assert isinstance(data, LoginPassword)
+        is_encrypted = server.transport.get_extra_info("ssl_object") is not None  # type: ignore[union-attr]
+        with self._lock:
+            self.signed_in.append(
+                SignedIn(data.login.decode(), data.password.decode(), is_encrypted)
+            )
+        return AuthResult(success=True, auth_data=data)
+
     def _asked(self, point: str, recipient: str, server: SMTP) -> str | None:
         answer = self.script(point, recipient)
         if answer == HANG_UP:
@@ -147,10 +184,15 @@ class MailHost:
 
 
 @contextmanager
-def mail_host(*, pipelining: bool = True) -> Iterator[MailHost]:
+def mail_host(
+    *,
+    pipelining: bool = True,
+    starttls: SSLContext | None = None,
+    ssl: SSLContext | None = None,
+) -> Iterator[MailHost]:
     """Gives a mail server that Django's mail goes to meanwhile."""
     with (
-        MailHost(pipelining=pipelining) as server,
+        MailHost(pipelining=pipelining, starttls=starttls, ssl=ssl) as server,
         override_settings(
             EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
             EMAIL_HOST="127.0.0.1",
@@ -194,9 +236,19 @@ class _Controller(Controller):
 
     def factory(self) -> SMTP:
         """Returns what speaks with one client."""
-        return _Smtp(self._host, self.handler, data_size_limit=10**7, enable_SMTPUTF8=False)
+        return _Smtp(
+            self._host,
+            self.handler,
+            data_size_limit=10**7,
+            enable_SMTPUTF8=False,
+            tls_context=self._host.starttls,
+            # It would take a password in plain words: none is to come.
+            auth_require_tls=False,
+            authenticator=self._host.sign_in,
+        )
 
     def _trigger_server(self) -> None:
         """Connects once: aiosmtpd waits for that, at a port that it was told, and ours was not."""
         with create_connection(("127.0.0.1", self._host.port), timeout=60) as client:
-            client.recv(1024)
+            if self.ssl_context is None:  # otherwise nobody speaks before the handshake
+                client.recv(1024)

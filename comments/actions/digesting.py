@@ -199,6 +199,12 @@ class _Run:
 
     def plan(self, channels: list[Channel]) -> None:
         """Plans for channels that are locked."""
+        self.select(channels)
+        self._move_all()
+        Delivery.objects.bulk_create(self.deliveries, batch_size=AT_ONCE)
+
+    def select(self, channels: list[Channel]) -> None:
+        """Makes the deliveries for channels that are locked, and does not store them yet."""
         # After the lock: whoever made a channel due has sealed before.
         self.to = last_position(site_id=self.site_id)
         self.news = NewsReader(site_id=self.site_id)
@@ -219,8 +225,6 @@ class _Run:
                 self._plan_digest(channel, reader, unfinished)
             else:
                 self._plan_instant(channel, reader, unfinished)
-        self._move_all()
-        Delivery.objects.bulk_create(self.deliveries, batch_size=AT_ONCE)
 
     def _plan_digest(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
         is_owed = (
@@ -403,21 +407,23 @@ class _Move:
     due_at: datetime | None
 
 
-def preview_items(subscriber_id: int, *, at: datetime) -> Selection | None:
-    """Returns what somebody's digest would hold if it were planned at a time; stores nothing.
+def preview_items(
+    subscriber_id: int, *, at: datetime, kind: str = Channel.Kind.DIGEST
+) -> list[Selection]:
+    """Returns what somebody's mails would hold if they were planned at a time; stores nothing.
 
-    The real planner does it, and is rolled back. ``None``: there is no news.
+    The real planner does it, and is rolled back. One for a digest; at once, one for each thread and
+    scope. Empty: there is no news.
     """
     site_id = Subscriber.objects.values_list("site_id", flat=True).get(pk=subscriber_id)
     seal_publications(site_id=site_id)
     with transaction.atomic(durable=True):
         channels = Channel.objects.select_for_update(of=["self"]).select_related("subscriber__site")
-        found = list(channels.filter(subscriber_id=subscriber_id, kind=Channel.Kind.DIGEST))
+        found = list(channels.filter(subscriber_id=subscriber_id, kind=kind))
         for channel in found:
-            # As if the day before were the last: whoever looks wants to see it now.
+            # As if there were none of that day yet: whoever looks wants to see it now.
             channel.last_period = date.min
-            Channel.objects.filter(pk=channel.pk).update(last_period=date.min)
         run = _Run(site_id=site_id, now=at, planned=Planned())
-        run.plan(found)
+        run.select(found)
         transaction.set_rollback(True)
-    return next((one.selection for one in run.deliveries), None)
+    return [one.selection for one in run.deliveries]

@@ -19,7 +19,7 @@ from comments.actions.subscribing import checked_address
 from comments.actions.transports import Parcel, new_transport
 from comments.errors import NotFound
 from comments.mail import Splicer, Values, compose_edition, readable_parts
-from comments.models import Delivery, Selection, Subscriber
+from comments.models import Channel, Delivery, Selection, Subscriber
 from comments.queries.editions import edition_content
 from comments.queries.mailroom import published_by
 from comments.rules.digesting import Item
@@ -86,7 +86,7 @@ def preview_mail(
     subscriber = Subscriber.objects.filter(pk=subscriber_id).first()
     if subscriber is None:
         raise NotFound("There is no such subscriber.")
-    selection = preview_items(subscriber_id, at=at)
+    selection = next(iter(preview_items(subscriber_id, at=at)), None)
     if selection is None:
         return None
     items = [(thread_id, comment_id) for thread_id, comment_id in selection.items]
@@ -104,8 +104,61 @@ def preview_mail(
     return _composed(selection, values)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A mail about one thread that somebody would be told at once, and that is not planned yet."""
+
+    subscriber: Subscriber
+    selection: Selection
+
+    @property
+    def key(self) -> str:
+        """Returns what tells it from the others of its subscriber."""
+        return f"{self.thread_id}-{self.selection.scope}"
+
+    @property
+    def thread_id(self) -> int:
+        """Returns which thread it is about."""
+        return int(self.selection.items[0][0])
+
+
+def waiting_mails(subscriber_id: int, *, now: datetime) -> list[Waiting]:
+    """Returns what somebody would be told at once if it were planned now, in its order.
+
+    Raises:
+        NotFound: there is no such subscriber.
+    """
+    subscriber = Subscriber.objects.filter(pk=subscriber_id).first()
+    if subscriber is None:
+        raise NotFound("There is no such subscriber.")
+    found = preview_items(subscriber_id, at=now, kind=Channel.Kind.INSTANT)
+    return [Waiting(subscriber, selection) for selection in found]
+
+
+def mail_of_waiting(
+    waiting: Waiting, *, now: datetime, address: str = "", delivery_id: int = 0
+) -> PreviewedMail | None:
+    """Returns a mail that is not planned yet; ``None``: nothing of it can be read any more.
+
+    Args:
+        address: stands in it instead of the subscriber's own.
+        delivery_id: makes its Message-ID.
+
+    Raises:
+        NotComposed: it cannot be composed.
+    """
+    values = Values(
+        address=address or waiting.subscriber.address,
+        token=NO_SECRET,
+        delivery_id=delivery_id,
+        subscription_id=0,
+        mailed_at=now,
+    )
+    return _composed(waiting.selection, values)
+
+
 def mail_of_delivery(
-    delivery: Delivery, *, now: datetime, address: str = ""
+    delivery: Delivery, *, now: datetime, address: str = "", delivery_id: int = 0
 ) -> PreviewedMail | None:
     """Returns a mail as it left, or, of one that never has, as it would leave now.
 
@@ -114,6 +167,7 @@ def mail_of_delivery(
     Args:
         delivery: with its subscriber, selection and edition.
         address: stands in it instead of the subscriber's own.
+        delivery_id: makes its Message-ID; by default the one that it has.
 
     Raises:
         NotComposed: it cannot be composed.
@@ -121,7 +175,7 @@ def mail_of_delivery(
     values = Values(
         address=address or delivery.subscriber.address,
         token=NO_SECRET,
-        delivery_id=delivery.pk,
+        delivery_id=delivery_id or delivery.pk,
         subscription_id=delivery.subscription_id or 0,
         mailed_at=delivery.mailed_at or now,
     )
@@ -179,11 +233,17 @@ def _spliced(
     )
 
 
-def send_test(subscriber_id: int, *, at: datetime, to: str) -> PreviewedMail | None:
+def send_test(
+    subscriber_id: int, *, at: datetime, to: str, instead: Delivery | Waiting | None = None
+) -> PreviewedMail | None:
     """Sends somebody's digest, as it would be at a time, to another address; returns what was sent.
 
     By the mail backend that Django is configured with, at once. No delivery is planned or changed.
     ``None``: there is no news, and nothing was sent.
+
+    Args:
+        instead: another mail to this subscriber; a delivery with its subscriber, selection and
+            edition.
 
     Raises:
         NotFound: there is no such subscriber.
@@ -193,7 +253,14 @@ def send_test(subscriber_id: int, *, at: datetime, to: str) -> PreviewedMail | N
     """
     to = checked_address(to, pointer="#/to")
     # Mail programs show one of two mails that have the same Message-ID.
-    mail = preview_mail(subscriber_id, at=at, address=to, delivery_id=secrets.randbelow(10**9))
+    new_id = secrets.randbelow(10**9)
+    match instead:
+        case Delivery():
+            mail = mail_of_delivery(instead, now=at, address=to, delivery_id=new_id)
+        case Waiting():
+            mail = mail_of_waiting(instead, now=at, address=to, delivery_id=new_id)
+        case _:
+            mail = preview_mail(subscriber_id, at=at, address=to, delivery_id=new_id)
     if mail is None:
         return None
     parcel = Parcel(

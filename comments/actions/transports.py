@@ -95,6 +95,9 @@ class SmtpTransport:
             with suppress(OSError):
                 self._backend.connection.close()
         self._smtp = self._backend.connection = None
+        # Where TLS or the sign-in failed, Django keeps a connection that is half open.
+        with suppress(OSError):
+            self._backend.close()
 
     def send(self, parcel: Parcel) -> Answer:
         """Returns what the server answered to a message, and at which command."""

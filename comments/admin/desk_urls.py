@@ -11,6 +11,7 @@ from comments.admin import (
     desk_people,
     desk_rules,
     mailroom,
+    mailroom_at_once,
     mailroom_deliveries,
     mailroom_previews,
 )
@@ -66,4 +67,17 @@ urlpatterns = [
         name="mail_preview_body",
     ),
     path("mail/preview/<int:subscriber_id>/test/", mailroom_previews.test, name="mail_test"),
+    path(
+        "mail/preview/<int:subscriber_id>/at-once/", mailroom_at_once.at_once, name="mail_at_once"
+    ),
+    path(
+        "mail/preview/<int:subscriber_id>/at-once/body/",
+        mailroom_at_once.body,
+        name="mail_at_once_body",
+    ),
+    path(
+        "mail/preview/<int:subscriber_id>/at-once/test/",
+        mailroom_at_once.test,
+        name="mail_at_once_test",
+    ),
 ]

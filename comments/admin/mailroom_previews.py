@@ -1,9 +1,13 @@
-"""Previews in the mail room: what somebody's digest would be at a time, and a test of it."""
+"""Previews in the mail room: somebody's digest of a day, as it left or as it would be, and a test.
+
+What is told at once has a page of its own (``mailroom_at_once.py``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +21,7 @@ from comments.actions.previewing import (
     NotComposed,
     NotSent,
     PreviewedMail,
+    mail_of_delivery,
     preview_mail,
     send_test,
 )
@@ -24,10 +29,24 @@ from comments.admin.desk_access import Desk, desk_view
 from comments.admin.mailroom import FOLDER
 from comments.admin.mailroom_deliveries import ITEMS_SHOWN, LONGEST_ADDRESS
 from comments.admin.mailroom_framing import html_of, is_framed_mail, may_frame_mail, scheme_in
-from comments.admin.mailroom_words import moment, shown_address, why_nothing, wish_lines
+from comments.admin.mailroom_words import (
+    day_line,
+    delivery_line,
+    moment,
+    shown_address,
+    why_nothing,
+    wish_lines,
+)
 from comments.errors import ValidationFailed
-from comments.models import Subscription
-from comments.queries.mailroom import SubscriberCard, delivered_on, mail_items, subscriber_card
+from comments.models import Channel, Delivery, Frequency, Subscription
+from comments.queries.mailroom import (
+    SubscriberCard,
+    digest_after,
+    digest_of,
+    mail_items,
+    office_of,
+    subscriber_card,
+)
 from comments.queries.subscribers import digest_name, schedule_of
 from comments.rules.digesting import latest_period
 
@@ -39,31 +58,115 @@ INPUT = "%Y-%m-%dT%H:%M"
 
 @desk_view("configure")
 def start(desk: Desk) -> HttpResponse:
-    """Asks whose digest is to be shown."""
+    """Asks whose mail is to be shown."""
     return desk.page("preview_start.html", folder=FOLDER, title="Preview", is_preview=True)
 
 
 @may_frame_mail
 @desk_view("configure")
 def preview(desk: Desk, subscriber_id: int) -> HttpResponse:
-    """Shows somebody's digest as it would be at a time."""
-    return _page(desk, _card(desk, subscriber_id), asked=desk.request.GET.get("at", ""))
+    """Shows somebody's digest of a day: as it left, or as it would be."""
+    card = card_of(desk, subscriber_id)
+    asked = desk.request.GET.get("at", "")
+    if not asked and card.channels == {Channel.Kind.INSTANT}:
+        return HttpResponseRedirect(reverse("desk:mail_at_once", args=[subscriber_id]))
+    return _page(desk, card, asked=asked)
 
 
-def _card(desk: Desk, subscriber_id: int) -> SubscriberCard:
+def card_of(desk: Desk, subscriber_id: int) -> SubscriberCard:
+    """Returns a subscriber of the site with what is wanted.
+
+    Raises:
+        Http404: the site has none of this id.
+    """
     card = subscriber_card(subscriber_id, site_id=desk.site_id)
     if card is None:
         raise Http404
     return card
 
 
+def card_context(desk: Desk, card: SubscriberCard) -> dict[str, Any]:
+    """Returns what the pages of a subscriber's previews have in common."""
+    return {
+        "folder": FOLDER,
+        "title": "Preview",
+        "is_preview": True,
+        "card": card,
+        "address": shown_address(card.subscriber, desk=desk),
+        "wishes": wish_lines(card, digest=digest_name(card.subscriber.site)),
+        "has_digest": Channel.Kind.DIGEST in card.channels,
+        "has_at_once": Channel.Kind.INSTANT in card.channels,
+    }
+
+
+def mail_context(
+    desk: Desk, mail: PreviewedMail | None, *, body: str, asked_for: dict[str, str]
+) -> dict[str, Any]:
+    """Returns what a page shows of a mail.
+
+    Args:
+        body: name of the address of its HTML part, for the subscriber of the page.
+        asked_for: says which mail it is, in that address and in the one of the page.
+    """
+    items = mail.items if mail is not None else ()
+    scheme = scheme_in(desk)
+    return {
+        "mail": mail,
+        "item_count": len(items),
+        "items": mail_items(items[:ITEMS_SHOWN]),
+        "body_url": f"{body}?{urlencode({**asked_for, 'scheme': scheme})}",
+        "asked_for": urlencode(asked_for),
+        "scheme": scheme,
+    }
+
+
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """A digest at a time, or why there is none."""
+class _Digest:
+    """A digest: one that was planned for its day, or one as it would be; or why there is none."""
 
     at: datetime
+    day: date
+    """By the clocks of the subscriber."""
+    is_over: bool
+    """The day, on which there is nothing to be planned any more."""
+    delivery: Delivery | None = None
     mail: PreviewedMail | None = None
     failure: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Returns whether the day has gone by without a digest."""
+        return self.is_over and self.delivery is None
+
+
+def _digest(desk: Desk, card: SubscriberCard, *, asked: str) -> _Digest | None:
+    """Returns the digest that is asked for; ``None``: at what is no time.
+
+    Whoever asks for a day that has its digest already is shown that one, and not what is news now.
+
+    Args:
+        asked: as the form sends it; empty for the next digest.
+    """
+    at = at_in(asked, now=desk.now) if asked else _next_digest(card, now=desk.now)
+    if at is None:
+        return None
+    zone = schedule_of(card.subscriber, frequency=Frequency.DAILY).tz
+    day, today = at.astimezone(zone).date(), desk.now.astimezone(zone).date()
+    is_over = bool(asked) and day < today
+    address = shown_address(card.subscriber, desk=desk)
+    delivery = None
+    if asked and day <= today:
+        delivery = digest_of(card.subscriber.pk, period=day)
+    try:
+        if delivery is not None:
+            mail = mail_of_delivery(delivery, now=desk.now, address=address)
+        elif is_over:
+            mail = None
+        else:
+            mail = preview_mail(card.subscriber.pk, at=at, address=address)
+    except NotComposed as failure:
+        return _Digest(at, day, is_over, delivery, failure=str(failure))
+    return _Digest(at, day, is_over, delivery, mail)
 
 
 def _page(
@@ -76,34 +179,39 @@ def _page(
         to: what was typed as the address for a test, and
         error: why none was sent.
     """
-    at = at_in(asked, now=desk.now) if asked else _next_digest(card, now=desk.now)
-    shown = _shown(desk, card, at=at) if at is not None else _Shown(desk.now)
-    at_text = f"{timezone.localtime(shown.at):{INPUT}}"
-    items = shown.mail.items if shown.mail is not None else ()
+    found = _digest(desk, card, asked=asked)
+    at_text = f"{timezone.localtime(found.at):{INPUT}}" if found is not None else asked
     return desk.page(
         "preview.html",
-        folder=FOLDER,
-        status=200 if at is not None and not error else 422,
-        title="Preview",
-        is_preview=True,
-        card=card,
-        address=shown_address(card.subscriber, desk=desk),
-        wishes=wish_lines(card, digest=digest_name(card.subscriber.site)),
-        at=shown.at,
-        at_text=at_text if at is not None else asked,
-        at_error="" if at is not None else NO_DATE,
-        mail=shown.mail,
-        failure=shown.failure,
+        status=200 if found is not None and not error else 422,
+        **card_context(desk, card),
+        **mail_context(
+            desk,
+            found.mail if found is not None else None,
+            body=reverse("desk:mail_preview_body", args=[card.subscriber.pk]),
+            asked_for={"at": at_text} if asked else {},
+        ),
+        asked=at_text if asked else "",
+        at_text=at_text,
+        at_error="" if found is not None else NO_DATE,
+        digest=found,
+        failure=found.failure if found is not None else "",
         why_nothing=why_nothing(card),
-        item_count=len(items),
-        items=mail_items(items[:ITEMS_SHOWN]),
-        body_url=f"{reverse('desk:mail_preview_body', args=[card.subscriber.pk])}"
-        f"?{urlencode({'at': at_text, 'scheme': scheme_in(desk)})}",
-        scheme=scheme_in(desk),
         to=to,
         to_error=error,
-        **(_planned(card, at=shown.at) if at is not None else {}),
+        **(_of_its_day(desk, card, found) if found is not None else {}),
     )
+
+
+def _of_its_day(desk: Desk, card: SubscriberCard, found: _Digest) -> dict[str, Any]:
+    """Returns what is said of the day of a digest, and of one that was planned beside it."""
+    if found.delivery is not None:
+        is_paused = office_of(desk.site_id).paused_at is not None
+        line = delivery_line(found.delivery, desk=desk, is_paused=is_paused)
+        return {"line": line, "said": day_line(found.delivery, line)}
+    if found.is_missing:
+        return {"following": digest_after(card.subscriber.pk, period=found.day)}
+    return _planned(card, at=found.at)
 
 
 def at_in(text: str, *, now: datetime) -> datetime | None:
@@ -131,16 +239,8 @@ def _next_digest(card: SubscriberCard, *, now: datetime) -> datetime:
     )
 
 
-def _shown(desk: Desk, card: SubscriberCard, *, at: datetime) -> _Shown:
-    address = shown_address(card.subscriber, desk=desk)
-    try:
-        return _Shown(at, preview_mail(card.subscriber.pk, at=at, address=address))
-    except NotComposed as failure:
-        return _Shown(at, failure=str(failure))
-
-
 def _planned(card: SubscriberCard, *, at: datetime) -> dict[str, Any]:
-    """Returns the digest that has been planned for the same local date, where there is one."""
+    """Returns the digest that has been planned for the period that a preview is of, if any has."""
     frequencies = {
         one.frequency
         for one in card.subscriptions
@@ -150,43 +250,53 @@ def _planned(card: SubscriberCard, *, at: datetime) -> dict[str, Any]:
         return {}
     schedule = schedule_of(card.subscriber, frequency=frequencies.pop())
     period = latest_period(at, schedule)
-    return {"period": period, "planned": delivered_on(card.subscriber.pk, period=period)}
+    return {"period": period, "planned": digest_of(card.subscriber.pk, period=period)}
 
 
 @is_framed_mail
 @desk_view("configure")
 def preview_body(desk: Desk, subscriber_id: int) -> HttpResponse:
     """Answers with the HTML part of a preview, for the frame on its page."""
-    card = _card(desk, subscriber_id)
-    at = at_in(desk.request.GET.get("at", ""), now=desk.now)
-    mail = _shown(desk, card, at=at).mail if at is not None else None
-    if mail is None:
+    found = _digest(desk, card_of(desk, subscriber_id), asked=desk.request.GET.get("at", ""))
+    if found is None or found.mail is None:
         raise Http404
-    return html_of(mail, scheme=scheme_in(desk))
+    return html_of(found.mail, scheme=scheme_in(desk))
 
 
 @may_frame_mail
 @desk_view("configure", "POST")
 def test(desk: Desk, subscriber_id: int) -> HttpResponse:
     """Sends a preview to an address that was typed in."""
-    card = _card(desk, subscriber_id)
+    card = card_of(desk, subscriber_id)
     asked = desk.request.POST.get("at", "")
     to = desk.request.POST.get("to", "")[:LONGEST_ADDRESS]
-    at = at_in(asked, now=desk.now)
-    if at is None:
-        return _page(desk, card, asked=asked or "?", to=to, error=NO_DATE)
-    try:
-        sent = send_test(subscriber_id, at=at, to=to)
-    except ValidationFailed as refusal:
-        return _page(desk, card, asked=asked, to=to, error=str(refusal))
-    except NotComposed as failure:
-        return _page(desk, card, asked=asked, to=to, error=f"It cannot be composed: {failure}.")
-    except NotSent as failure:
-        why = f"The mail server has not taken it on: {failure}."
-        return _page(desk, card, asked=asked, to=to, error=why)
+    found = _digest(desk, card, asked=asked)
+    if found is None:
+        return _page(desk, card, asked=asked, to=to, error=NO_DATE)
+    sent, error = None, ""
+    if not found.is_missing:
+        sent, error = tried_test(
+            lambda: send_test(subscriber_id, at=found.at, to=to, instead=found.delivery)
+        )
+    if error:
+        return _page(desk, card, asked=asked, to=to, error=error)
     if sent is None:
         messages.warning(desk.request, "There is no news at that time; nothing was sent.")
     else:
-        messages.success(desk.request, f"A test was sent: the digest of {moment(at)}.")
+        messages.success(desk.request, f"A test was sent: the digest of {moment(found.at)}.")
     back = reverse("desk:mail_preview", args=[subscriber_id])
-    return HttpResponseRedirect(f"{back}?{urlencode({'at': asked})}")
+    return HttpResponseRedirect(f"{back}?{urlencode({'at': asked})}" if asked else back)
+
+
+def tried_test(
+    send: Callable[[], PreviewedMail | None],
+) -> tuple[PreviewedMail | None, str]:
+    """Returns what was sent as a test, and why nothing was where that is an error."""
+    try:
+        return send(), ""
+    except ValidationFailed as refusal:
+        return None, str(refusal)
+    except NotComposed as failure:
+        return None, f"It cannot be composed: {failure}."
+    except NotSent as failure:
+        return None, f"The mail server has not taken it on: {failure}."

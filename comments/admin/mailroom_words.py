@@ -53,6 +53,7 @@ KINDS = {
 }
 SCOPES = {
     "site": "each post and comment",
+    "thread": "one thread",
     "answers": "replies and mentions",
     "digest": "the digest",
 }
@@ -112,8 +113,24 @@ def _about(delivery: Delivery) -> str:
         return delivery.period
     if delivery.kind == Delivery.Kind.CONFIRMATION:
         return ""
-    scope = delivery.period.rpartition(":")[2]
-    return "one thread" if scope.startswith("thread-") else SCOPES.get(scope, scope)
+    return scope_words(delivery.period.rpartition(":")[2].partition("+")[0])
+
+
+def scope_words(scope: str) -> str:
+    """Returns what a scope, as ``thread-12``, is of."""
+    return SCOPES.get(scope.partition("-")[0], scope)
+
+
+def day_line(delivery: Delivery, line: DeliveryLine) -> str:
+    """Returns what became of the digest of a day, for whoever is shown it."""
+    if delivery.sent_at is None:
+        said = line.explained
+    else:
+        bounced = " It bounced." if delivery.state == State.BOUNCED else ""
+        said = f"Sent on {moment(delivery.sent_at)}.{bounced}"
+    if delivery.edition_id is None:
+        return f"{said} It has not been rendered: below it stands as it would be now."
+    return f"{said} Below it stands as it was rendered."
 
 
 def _what_next(delivery: Delivery, state: State) -> str:
@@ -167,15 +184,35 @@ def wish_lines(card: SubscriberCard, *, digest: str) -> list[WishLine]:
 
 def why_nothing(card: SubscriberCard) -> str:
     """Returns why somebody's digest would not be sent; the plain truth is mostly: no news."""
-    active = [one for one in card.subscriptions if one.state == Subscription.State.ACTIVE]
+    if why := _why_no_mail(card):
+        return why
+    if all(one.frequency == "instant" for one in _active(card)):
+        return "There is no digest: everything is told at once."
+    if Delivery.Kind.DIGEST in card.waited_for:
+        return "A digest is on its way, or in doubt; the next one waits for it."
+    return "No news: nothing was published for this subscriber since the last digest, by then."
+
+
+def why_nothing_at_once(card: SubscriberCard) -> str:
+    """Returns why nothing would be told at once; mostly because everything has been."""
+    if why := _why_no_mail(card):
+        return why
+    if all(one.frequency != "instant" for one in _active(card)):
+        return "Nothing is told at once: everything comes with the digest."
+    if Delivery.Kind.INSTANT in card.waited_for:
+        return "The last mail has not left yet, or is in doubt; the next one waits for it."
+    return "Nothing waits: whatever was published for this subscriber has been told."
+
+
+def _why_no_mail(card: SubscriberCard) -> str:
     if card.subscriber.suppressed_at is not None:
         return "No mail goes to this address: it is in the list of bounces."
-    if not active:
+    if not _active(card):
         return "Nothing is subscribed to, or nothing is confirmed yet."
     if card.subscriber.paused_at is not None:
         return "The subscriber has paused all mail."
-    if all(one.frequency == "instant" for one in active):
-        return "There is no digest: everything is told at once."
-    if card.is_waiting:
-        return "A digest is on its way, or in doubt; the next one waits for it."
-    return "No news: nothing was published for this subscriber since the last digest, by then."
+    return ""
+
+
+def _active(card: SubscriberCard) -> list[Subscription]:
+    return [one for one in card.subscriptions if one.state == Subscription.State.ACTIVE]

@@ -298,10 +298,12 @@ class SubscriberCard:
 
     subscriber: Subscriber
     subscriptions: list[Subscription]
+    channels: frozenset[str]
+    """Which ways news comes, or came: kinds of ``Channel``."""
     due_at: datetime | None
     """When the next digest is looked for."""
-    is_waiting: bool
-    """A mail is on its way or in doubt and tried again; the next digest waits for it."""
+    waited_for: frozenset[str]
+    """Kinds of ``Delivery`` of which the next mail waits for one that is not over."""
 
 
 def subscriber_card(subscriber_id: int, *, site_id: int) -> SubscriberCard | None:
@@ -311,24 +313,39 @@ def subscriber_card(subscriber_id: int, *, site_id: int) -> SubscriberCard | Non
     )
     if subscriber is None:
         return None
-    digest = Channel.objects.filter(subscriber=subscriber, kind=Channel.Kind.DIGEST)
-    on_its_way = subscriber.deliveries.filter(kind=Delivery.Kind.DIGEST).filter(
-        Q(state=State.SENDING) | Q(state=State.IN_DOUBT, due_at__isnull=False)
-    )
+    due = dict(Channel.objects.filter(subscriber=subscriber).values_list("kind", "due_at"))
+    on_its_way = Q(state=State.SENDING) | Q(state=State.IN_DOUBT, due_at__isnull=False)
+    # A digest takes over what has not left; what is told at once lets it leave first.
+    unsent = Q(kind=Delivery.Kind.INSTANT, state__in=[State.QUEUED, State.DEFERRED])
+    waited_for = subscriber.deliveries.filter(on_its_way | unsent).order_by()
     return SubscriberCard(
         subscriber=subscriber,
         subscriptions=list(subscriber.subscriptions.select_related("thread").order_by("pk")),
-        due_at=digest.values_list("due_at", flat=True).first(),
-        is_waiting=on_its_way.exists(),
+        channels=frozenset(due),
+        due_at=due.get(Channel.Kind.DIGEST),
+        waited_for=frozenset(waited_for.values_list("kind", flat=True).distinct()),
     )
 
 
-def delivered_on(subscriber_id: int, *, period: date) -> int | None:
-    """Returns the id of the digest that somebody got, or is to get, for a local date."""
-    found = Delivery.objects.filter(
-        subscriber_id=subscriber_id, kind=Delivery.Kind.DIGEST, period=period.isoformat()
-    )
-    return found.values_list("pk", flat=True).first()
+def digest_of(subscriber_id: int, *, period: date) -> Delivery | None:
+    """Returns the digest that somebody got, or is to get, for a local date, with all it has."""
+    return _digests(subscriber_id).filter(period=period.isoformat()).first()
+
+
+def digest_after(subscriber_id: int, *, period: date) -> Delivery | None:
+    """Returns the first digest that somebody got, or is to get, for a later date than this."""
+    later = _digests(subscriber_id).filter(period__gt=period.isoformat())
+    return later.order_by("period").first()
+
+
+def _digests(subscriber_id: int) -> QuerySet[Delivery]:
+    found = Delivery.objects.select_related("subscriber", "selection", "edition")
+    return found.filter(subscriber_id=subscriber_id, kind=Delivery.Kind.DIGEST)
+
+
+def thread_titles(ids: Iterable[int]) -> dict[int, str]:
+    """Returns the titles of some threads by their ids: one query."""
+    return dict(Thread.objects.filter(pk__in=list(ids)).values_list("pk", "title"))
 
 
 # --- what mails hold ----------------------------------------------------------------------------

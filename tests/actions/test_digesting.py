@@ -356,11 +356,10 @@ def test_many_are_planned_in_batches_with_few_queries(
 def test_a_preview_is_what_would_be_planned_and_stores_nothing() -> None:
     thread = make_thread()
     ana = subscribed()
-    assert preview_items(ana.pk, at=later(60)) is None
+    assert preview_items(ana.pk, at=later(60)) == []
     comment = post(thread, now=later(60)).comment
     before = list(Channel.objects.order_by("pk").values())
-    preview = preview_items(ana.pk, at=later(120))
-    assert preview is not None
+    [preview] = preview_items(ana.pk, at=later(120))
     assert preview.items == [[thread.pk, comment.pk]]
     assert list(Channel.objects.order_by("pk").values()) == before
     assert Delivery.objects.filter(kind="digest").count() == 0

@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.contrib.sites.models import Site
 from pytest_django.fixtures import Settings
 
@@ -31,6 +28,7 @@ from comments.models import Comment, LogRow, Outgoing, Participant, SiteSettings
 from comments.queries.outgoing import forget_webhooks
 from comments.queries.sites import forget_profiles
 from comments.rules.moderation import Action
+from tests.certificates import self_signed
 from tests.making import NOW, SOMEBODY, later, make_thread, post
 from tests.receivers import HookServer, MailServer, Received
 
@@ -599,27 +597,7 @@ def test_a_receiver_that_drips_is_hung_up_on(
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Returns a file with a key and a certificate for localhost that nobody has signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "localhost.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    return self_signed(tmp_path)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

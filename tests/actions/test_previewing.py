@@ -19,8 +19,10 @@ from comments.actions.previewing import (
     NotComposed,
     NotSent,
     mail_of_delivery,
+    mail_of_waiting,
     preview_mail,
     send_test,
+    waiting_mails,
 )
 from comments.actions.sending import send_deliveries
 from comments.errors import NotFound, ValidationFailed
@@ -217,6 +219,45 @@ def test_a_test_goes_to_one_proper_address(host: MailHost, to: str) -> None:
 def test_nobody_has_no_preview() -> None:
     with pytest.raises(NotFound):
         preview_mail(4711, at=morning())
+    with pytest.raises(NotFound):
+        waiting_mails(4711, now=morning())
+
+
+def test_news_since_a_digest_can_be_seen_before_the_next_one_is_due() -> None:
+    thread = make_thread()
+    ana = subscribed(frequency="weekly")
+    first = post(thread, now=later(60)).comment
+    assert planned(morning(7)).digests == 1
+    second = post(thread, now=later(8 * DAY)).comment
+    # Of the same week, for which there is one already.
+    found = preview_mail(ana.pk, at=morning(9))
+    assert found is not None
+    assert found.items == ((thread.pk, first.pk), (thread.pk, second.pk))
+    assert Delivery.objects.filter(kind="digest", state="queued").count() == 1
+
+
+def test_what_would_be_told_at_once_is_what_is_then_planned(host: MailHost) -> None:
+    first, second = make_thread("one", title="On bread"), make_thread("two", title="On salt")
+    ina = subscribed("ina@example.org", frequency="instant")
+    Delivery.objects.all().delete()
+    for thread in (first, second, first):
+        post(thread, f"Of {thread.title}.", now=later(60))
+    seal_publications(site_id=1)
+    before = everything()
+    found = waiting_mails(ina.pk, now=later(90))
+    mails = [mail_of_waiting(one, now=later(90)) for one in found]
+    assert everything() == before
+    assert [one.key for one in found] == [f"{first.pk}-site", f"{second.pk}-site"]
+    assert planned(later(90)).instants == 2
+    assert waiting_mails(ina.pk, now=later(90)) == []
+    send_deliveries(site_id=1, clock=lambda: later(90))
+    real = {str(one.message["Subject"]): one for one in host.taken}
+    for mail in mails:
+        assert mail is not None
+        body = real[mail.subject].message.get_body(["plain"])
+        assert body is not None
+        assert mail.text == body.get_content().replace("\r\n", "\n").replace(ina.token, NO_SECRET)
+        assert ina.token not in mail.message.decode("ascii")
 
 
 @pytest.mark.parametrize("address", ["a b@example.org", "x\r\nBcc: y@example.org", "<b>@example"])

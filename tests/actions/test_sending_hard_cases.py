@@ -113,6 +113,7 @@ def test_a_dry_run_of_any_time_changes_nothing_and_counts_what_is_new(host: Mail
     assert sent_at(later(60)) == 1
 
 
+@pytest.mark.usefixtures("any_time")
 def test_a_run_of_another_time_for_one_makes_nobody_else_wait(host: MailHost) -> None:
     thread = make_thread()
     ana = subscribed(thread=thread, frequency=Frequency.INSTANT)
@@ -175,6 +176,7 @@ def test_no_more_questions_leave_in_a_day_than_one_may_have_though_they_waited_l
     assert closest(server.taken) >= timedelta(minutes=15)
 
 
+@pytest.mark.usefixtures("any_time")
 def test_the_only_address_may_be_of_any_site(host: MailHost) -> None:
     Site.objects.create(pk=2, domain="two.example.org", name="Two")
     subscribed("ana@example.org")

@@ -296,12 +296,20 @@ def measure(
 
 
 def print_command(database_url: str) -> None:
-    """Prints what was called, so that a table says how it came about."""
+    """Prints what was called, so that a table says how it came about; no password is in it."""
     script = Path(sys.argv[0]).resolve()
     name = script.relative_to(ROOT) if script.is_relative_to(ROOT) else script
-    hidden = urlsplit(database_url)._replace(netloc="").geturl()
-    shown = [hidden if argument == database_url else argument for argument in sys.argv[1:]]
-    print(f"$ python {name} {shlex.join(shown)}", flush=True)
+    shown = without_password(database_url)
+    arguments = [argument.replace(database_url, shown) for argument in sys.argv[1:]]
+    print(f"$ python {name} {shlex.join(arguments)}", flush=True)
+
+
+def without_password(database_url: str) -> str:
+    """Returns a URL that leads to the same database, for whoever needs no password there."""
+    begin, slashes, rest = database_url.partition("://")
+    place, slash, more = rest.partition("/")
+    user, at, host = place.rpartition("@")
+    return f"{begin}{slashes}{user.partition(':')[0]}{at}{host}{slash}{more}"
 
 
 def print_row(*cells: object, widths: Sequence[int]) -> None:

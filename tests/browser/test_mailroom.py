@@ -22,6 +22,7 @@ from tests.admin.mailrooming import (
 from tests.browser.browsers import DESK, overflow
 from tests.browser.desking import PHONE, opener
 from tests.browser.test_desk_rules import tab_to
+from tests.mailing import subscribed
 from tests.making import make_thread, post
 from tests.smtp_server import MailHost
 
@@ -64,13 +65,13 @@ def test_a_digest_is_previewed_at_a_date_and_shown_light_and_dark(
     sessions: dict[str, str], live_server: LiveServer, chromium: str, host: MailHost
 ) -> None:
     with_news("ana@example.org")
-    post(Thread.objects.get(), "Words of the next day.", now=at_seven(-1) + HOUR)
+    post(Thread.objects.get(), "Words of the next day.", now=at_seven(1) + HOUR)
     with opener(chromium, live_server, sessions) as open_:
         page = open_(f"{MAIL}preview/")
         tab_to(page, "textbox", "Address of a subscriber")
         page.keyboard.type("ana@example.org")
         page.keyboard.press("Enter")
-        page.get_by_label("As it would be at").fill(f"{at_seven(-1):%Y-%m-%d}T07:00")
+        page.get_by_label("As it was or would be at").fill(f"{at_seven(1):%Y-%m-%d}T07:00")
         page.get_by_role("button", name="Show").click()
         frame = page.frame_locator("#as-html")
         expect(frame.get_by_text("Fresh words about bread.", exact=True)).to_be_visible()
@@ -161,6 +162,10 @@ def test_the_pages_of_the_mail_room_fit(
     )
     with_news(long, thread=doubted_thread())
     whose = Subscriber.objects.get(address="ana@example.org").pk
+    ina = subscribed("ina@example.org", frequency="instant", now=at_seven(-3)).pk
+    for key in ("rye", "wheat"):
+        grain = make_thread(key, title=f"On {key} and what is baked of it", now=at_seven(-3))
+        post(grain, "News that waits.", name="Rye", now=at_seven(-2))
     PostOffice.objects.update(
         paused_at=at_seven(0), stopped_until=at_seven(2), stopped_why="550 5.7.1 (rcpt)"
     )
@@ -172,7 +177,9 @@ def test_the_pages_of_the_mail_room_fit(
         "bounces": f"{MAIL}bounces/",
         "start": f"{MAIL}preview/",
         "preview": f"{MAIL}preview/{whose}/",
-        "nothing": f"{MAIL}preview/{whose}/?at=2026-01-01T07:00",
+        "day": f"{MAIL}preview/{whose}/?at={at_seven(-2):%Y-%m-%d}T07:00",
+        "nothing": f"{MAIL}preview/{whose}/?at={at_seven(-20):%Y-%m-%d}T07:00",
+        "at-once": f"{MAIL}preview/{ina}/at-once/",
     }
     with opener(chromium, live_server, sessions) as open_:
         page = open_(MAIL, viewport=window, color_scheme=scheme)

@@ -7,14 +7,16 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from threading import Event
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.test import override_settings
+from django.utils import timezone
 
 from comments.actions import sending
 from comments.actions.digesting import plan_due
@@ -24,10 +26,14 @@ from comments.models import Channel, Delivery, PostOffice
 from tests.concurrency.conftest import PATIENCE_SECONDS, environment, migrate
 from tests.conftest import ROOT
 from tests.mailing import digests, morning, planned, subscribed
-from tests.making import later, make_thread, post
+from tests.making import NOW, later, make_thread, post
 from tests.smtp_server import MailHost
 
+pytestmark = pytest.mark.usefixtures("any_time")
 in_database = pytest.mark.django_db(transaction=True)
+
+MOST_DAYS_AHEAD = send_digests.MOST_DAYS_AHEAD
+A_YEAR = timedelta(days=365)
 
 
 def said(*options: str) -> str:
@@ -37,13 +43,17 @@ def said(*options: str) -> str:
     return out.getvalue()
 
 
-def news() -> None:
-    """Makes two subscribers with one comment to hear of, and forgets what asked them."""
-    thread = make_thread()
+def news(*, ago: timedelta = timedelta(0)) -> None:
+    """Makes two subscribers with one comment to hear of, and forgets what asked them.
+
+    Args:
+        ago: so long before the time of the tests.
+    """
+    thread = make_thread(now=NOW - ago)
     for name in ("ana", "bob"):
-        subscribed(f"{name}@example.org")
+        subscribed(f"{name}@example.org", now=NOW - ago)
     Delivery.objects.all().delete()
-    post(thread, "First words.", now=later(60))
+    post(thread, "First words.", now=later(60) - ago)
 
 
 @in_database
@@ -116,6 +126,63 @@ def test_a_test_copy_goes_elsewhere_without_the_secret_and_changes_nothing(host:
 def test_what_makes_no_sense_is_refused(options: list[str], why: str) -> None:
     with pytest.raises(CommandError, match=why):
         said(*options)
+
+
+@in_database
+def test_a_time_far_ahead_is_refused_since_it_would_keep_everybodys_news_back(
+    host: MailHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_digests, "MOST_DAYS_AHEAD", MOST_DAYS_AHEAD)
+    today = timezone.now()
+    thread = make_thread(now=today)
+    ana = subscribed(now=today)
+    post(thread, now=today)
+    before = list(Channel.objects.order_by("pk").values())
+    wrong_year = (today + A_YEAR).isoformat()
+    for more in ([], ["--loop"], ["--only", ana.address]):
+        with pytest.raises(CommandError, match=r"^--at \S+ is more than 7 days ahead: nobody who"):
+            said("--at", wrong_year, *more)
+    assert list(Channel.objects.order_by("pk").values()) == before
+    # What changes nothing may look as far as it likes; and a week is not far.
+    assert said("--at", wrong_year, "--dry-run").startswith("Would plan digests: 1")
+    only = ["--only", ana.address, "--test-to", "me@example.net"]
+    assert said("--at", wrong_year, *only).startswith("One copy sent: ")
+    assert said("--at", (today + timedelta(days=6)).isoformat()).startswith("1 sent")
+
+
+@in_database
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OperationalError("connection failed:\n\tIs it running?"), "connection failed: Is it run"),
+        (OperationalError(), "OperationalError"),
+        (InterfaceError("the connection is closed"), "the connection is closed"),
+    ],
+)
+def test_a_database_that_is_away_ends_it_with_one_line(
+    error: Exception, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**kwargs: object) -> object:
+        raise error
+
+    monkeypatch.setattr(send_digests, "plan_due", away)
+    with pytest.raises(CommandError, match=f"^The database does not answer: {why}") as raised:
+        said()
+    assert "\n" not in str(raised.value)
+
+
+def test_nothing_but_that_line_is_printed() -> None:
+    settings = environment("postgres://nobody:a-secret@127.0.0.1:1/nothing")
+    for more in ([], ["--loop"], ["--confirm-place"]):
+        command = [sys.executable, "manage.py", "send_digests", *more]
+        found = subprocess.run(
+            command, env=settings, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert found.returncode == 1
+        assert found.stdout == ""
+        assert found.stderr.startswith("CommandError: The database does not answer: ")
+        assert found.stderr.count("\n") == 1
+        assert "a-secret" not in found.stderr
 
 
 @in_database
@@ -195,8 +262,8 @@ def test_sigterm_finishes_the_message_that_is_under_way(tmp_path: Path) -> None:
     migrate(url)
     script = (
         "import django; django.setup()\n"
-        "from tests.commands.test_send_digests import news, planned, morning\n"
-        "news(); planned(morning())\n"
+        "from tests.commands.test_send_digests import A_YEAR, news, planned, morning\n"
+        "news(ago=A_YEAR); planned(morning() - A_YEAR)\n"
     )
     with MailHost() as server:
         settings = {
@@ -215,7 +282,8 @@ def test_sigterm_finishes_the_message_that_is_under_way(tmp_path: Path) -> None:
             return None
 
         server.script = script_of_server
-        command = ["manage.py", "send_digests", "--at", morning().isoformat()]
+        # No time ahead of the clock, whatever that shows: nothing is patched there.
+        command = ["manage.py", "send_digests", "--at", (morning() - A_YEAR).isoformat()]
         sender = subprocess.Popen(
             [sys.executable, *command, "--connections", "1", "--loop"],
             env=settings,

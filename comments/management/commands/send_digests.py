@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from time import monotonic
 from types import FrameType
@@ -19,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -39,6 +39,8 @@ from comments.queries.deliveries import count_due, subscriber_at
 from comments.rules.sending import read_rate, read_window
 
 LAST_YEAR = 9000
+MOST_DAYS_AHEAD = 7
+"""How far from now ``--at`` may send: nobody who is due gets a digest before that time."""
 LOOP_SECONDS = 2
 """Between two looks of ``--loop``."""
 SHOW_SECONDS = 0.5
@@ -63,7 +65,8 @@ class Command(BaseCommand):
             type=moment,
             metavar="TIME",
             help="as if it were that time, of TIME_ZONE if it names none: 2026-11-28T07:00; "
-            "what is sent is sent, also ahead of its time",
+            "what is sent is sent, also ahead of its time; more than "
+            f"{MOST_DAYS_AHEAD} days ahead only with --dry-run or --test-to",
         )
         parser.add_argument("--loop", action="store_true", help="until SIGTERM or Ctrl-C")
         parser.add_argument(
@@ -102,10 +105,19 @@ class Command(BaseCommand):
         """Does it once, or again and again.
 
         Raises:
-            CommandError: mail was held up by something that an operator has to know of.
+            CommandError: what was asked for makes no sense, mail was held up by something that an
+                operator has to know of, or the database is away.
         """
         if options["connections"] < 1:
             raise CommandError("--connections is at least 1.")
+        _refuse_far_ahead(options)
+        try:
+            self._handle(options)
+        except (OperationalError, InterfaceError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise CommandError(f"The database does not answer: {why}") from None
+
+    def _handle(self, options: dict[str, Any]) -> None:
         wanted = options["site"] or getattr(settings, "SITE_ID", None)
         sites = Site.objects.filter(pk=wanted) if wanted else Site.objects.order_by("pk")
         if not sites:
@@ -226,6 +238,22 @@ class Command(BaseCommand):
             except (NotComposed, NotSent) as error:
                 raise CommandError(f"{type(error).__name__}: {error}") from None
             self.stdout.write(f"One copy sent: {mail.subject}" if mail else "There is no news.")
+
+
+def _refuse_far_ahead(options: dict[str, Any]) -> None:
+    """Refuses a time that would keep everybody's news back until then, such as of a wrong year.
+
+    Raises:
+        CommandError: it is too far ahead, and something would be stored.
+    """
+    at: datetime | None = options["at"]
+    if at is None or options["dry_run"] or options["test_to"]:
+        return
+    if at > timezone.now() + timedelta(days=MOST_DAYS_AHEAD):
+        raise CommandError(
+            f"--at {at:%Y-%m-%dT%H:%M} is more than {MOST_DAYS_AHEAD} days ahead: nobody who is "
+            "due would get a digest before then; --dry-run may look so far."
+        )
 
 
 class Progress:
