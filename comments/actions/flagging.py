@@ -27,6 +27,7 @@ from comments.models import (
 )
 from comments.rules.moderation import Status, status_after
 from comments.rules.trust import UNKNOWN_FLAG, flag_weight, flags_hide
+from comments.words import gettext_noop
 
 LONGEST_NOTE = 500
 
@@ -102,7 +103,7 @@ def withdraw_flag(
     flag = _flag_of(comment, reader)
     if flag is None or flag.withdrawn_at is not None:
         if not comment.visible:
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         return
     flag.withdrawn_at = now
     flag.save(update_fields=["withdrawn_at"])
@@ -113,7 +114,7 @@ def withdraw_flag(
 def _readable(comment_id: int, *, site_id: int | None) -> tuple[Thread, Comment]:
     thread, comment = locked_comment(comment_id, site_id=site_id)
     if not comment.visible:
-        raise NotFound("There is no such comment.")
+        raise NotFound(gettext_noop("There is no such comment."))
     return thread, comment
 
 

@@ -17,6 +17,7 @@ from comments.actions.people import host_participant
 from comments.errors import AuthRequired
 from comments.models import ApiToken, Participant, TokenUse
 from comments.queries.sites import SiteProfile
+from comments.words import gettext_noop
 
 SCOPES = ("read", "write", "moderate", "admin")
 LONGEST_LIFE = timedelta(minutes=10)
@@ -75,7 +76,7 @@ def api_token(token: str, *, site_id: int, now: datetime) -> ApiToken:
     )
     expired = row is not None and row.expires_at is not None and row.expires_at <= now
     if row is None or expired or not row.user.is_active:
-        raise AuthRequired("The API token is not valid.")
+        raise AuthRequired(gettext_noop("The API token is not valid."))
     return row
 
 
@@ -96,7 +97,7 @@ def sign_in_host_user(
             too long, or used before.
     """
     if not profile.jwt_algorithm or not profile.jwt_key:
-        raise AuthRequired("This site takes no tokens of other sites.")
+        raise AuthRequired(gettext_noop("This site takes no tokens of other sites."))
     try:
         claims = jwt.decode(
             token,
@@ -106,10 +107,12 @@ def sign_in_host_user(
         )
         expires_at = datetime.fromtimestamp(int(claims["exp"]), tz=UTC)
     except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError, OverflowError):
-        raise AuthRequired("The token is not valid.") from None
+        raise AuthRequired(gettext_noop("The token is not valid.")) from None
     slack = timedelta(seconds=CLOCKS_DIFFER_SECONDS)
     if not now - slack < expires_at <= now + LONGEST_LIFE + slack:
-        raise AuthRequired("The token has expired, or is valid for more than ten minutes.")
+        raise AuthRequired(
+            gettext_noop("The token has expired, or is valid for more than ten minutes.")
+        )
     subject, jti = claims["sub"], claims["jti"]
     name, email = claims.get("name", ""), claims.get("email", "")
     texts_are_fit = (
@@ -121,7 +124,7 @@ def sign_in_host_user(
         and jti
     )
     if not texts_are_fit:
-        raise AuthRequired("The token's claims are not valid.")
+        raise AuthRequired(gettext_noop("The token's claims are not valid."))
     _use_up(profile.id, jti, request_digest=request_digest, expires_at=expires_at + slack)
     return host_participant(
         site_id=profile.id,
@@ -150,7 +153,7 @@ def _use_up(site_id: int, jti: str, *, request_digest: str, expires_at: datetime
     except IntegrityError:
         used = TokenUse.objects.filter(site_id=site_id, jti=jti).first()
         if used is None or not request_digest or used.request != request_digest:
-            raise AuthRequired("The token has been used before.") from None
+            raise AuthRequired(gettext_noop("The token has been used before.")) from None
 
 
 def forget_token_uses(*, now: datetime) -> int:

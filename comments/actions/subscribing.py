@@ -116,7 +116,9 @@ def checked_address(address: str, *, pointer: str = "#/email") -> str:
     try:
         return mail_address(address)
     except ValueError as error:
-        detail = f"This is no address that mail can be sent to: {error}."
+        detail = gettext_noop(
+            "This is no address that mail can be sent to: {reason}.", reason=error.args[0]
+        )
         raise ValidationFailed([FieldError(pointer, "invalid", detail)]) from None
 
 

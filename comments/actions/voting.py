@@ -14,6 +14,9 @@ from comments.models import Comment, EventKind, Thread, Vote
 from comments.rules.voting import SHOW_VOTES_EVERY_SECONDS, wilson_lower_bound
 from comments.words import gettext_noop
 
+WRITE_FIRST = gettext_noop("Write a comment first: only those who have written here may vote.")
+"""What somebody is told whom nobody can tell from others, so that he would vote twice."""
+
 
 @transaction.atomic(durable=True)
 def cast_vote(*, comment_id: int, participant_id: int, value: int | None, now: datetime) -> Comment:

@@ -159,7 +159,7 @@ def _last(desk: Desk) -> dict[str, object] | None:
     if found is None or not desk.may_decide:
         return None
     item = in_words(found.item, desk=desk)
-    name = (found.comment.author_name if found.comment else "") or "unknown"
+    name = (found.comment.author_name if found.comment else "") or "somebody unknown"
     what = f"{found.batch_size} comments" if found.batch_size > 1 else f"the comment by {name}"
     return {"words": f"{item['done']} {what}", "row": item["id"], "batch": item["batch"] or ""}
 
@@ -219,7 +219,9 @@ def _decided(desk: Desk, comment_id: int, version: int, action: Action, given: Q
         reasons=reasons_in(given, action=action),
         replies_policy=policy_in(given, action=action),
     )
-    return f"{DONE[action].capitalize()}: the comment by {decided.author_name or 'unknown'}."
+    return (
+        f"{DONE[action].capitalize()}: the comment by {decided.author_name or 'somebody unknown'}."
+    )
 
 
 def reasons_in(given: QueryDict, *, action: str) -> Reasons:
@@ -263,7 +265,9 @@ def undo(desk: Desk) -> HttpResponse:
             messages.error(desk.request, str(refusal))
             return HttpResponseRedirect(_back(desk))
         return _refused(desk, about, refusal, action="undo")
-    return _done(desk, undone.pk, f"Undone: the comment by {undone.author_name or 'unknown'}.")
+    return _done(
+        desk, undone.pk, f"Undone: the comment by {undone.author_name or 'somebody unknown'}."
+    )
 
 
 def _undo_batch(desk: Desk, batch: str) -> HttpResponse:

@@ -62,7 +62,6 @@ class SignalLine:
     outcome: str
     watched: bool
     matched: str = ""
-    detail: str = ""
     without: str = ""
 
 
@@ -231,7 +230,6 @@ def explained(screening: Screening, rules: Sequence[tuple[Rule, str]], *, text: 
                 outcome=signal.outcome,
                 watched=signal.mode == "shadow",
                 matched=span[:120],
-                detail=signal.detail,
                 without=_WOULD[one.without.effect] if changed else "",
             )
         )

@@ -52,7 +52,7 @@ def participant_page(
     return desk.page(
         "participant.html",
         status=status,
-        title=who.name or "unknown",
+        title=who.name or "Unknown",
         found=found,
         who=who,
         known_by=_known_by(who),
@@ -116,7 +116,7 @@ def impose(desk: Desk) -> HttpResponse:
         raise Http404 from None
     except Refusal as refusal:
         return _refused(desk, participant_id, refusal)
-    name = made.participant.name or "unknown"
+    name = made.participant.name or "somebody unknown"
     return _done(desk, participant_id, f"Limited: {name}.")
 
 
@@ -138,7 +138,7 @@ def lift(desk: Desk) -> HttpResponse:
         raise Http404 from None
     except Refusal as refusal:
         return _refused(desk, participant_id, refusal)
-    name = lifted.participant.name or "unknown"
+    name = lifted.participant.name or "somebody unknown"
     return _done(desk, participant_id, f"No longer limited in this way: {name}.")
 
 

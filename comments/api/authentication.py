@@ -27,6 +27,7 @@ from comments.models import Participant
 from comments.queries.permissions import is_moderator
 from comments.queries.sites import profile_of
 from comments.views.viewers import COOKIE
+from comments.words import gettext_noop
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -63,7 +64,7 @@ class Caller:
             Forbidden: it names the scope.
         """
         if self.user is not None and scope not in self.scopes:
-            raise Forbidden(f"The API token lacks the scope {scope!r}.")
+            raise Forbidden(gettext_noop("The API token lacks the scope “{scope}”.", scope=scope))
 
     def as_participant(self, *, site: Site, now: datetime) -> Participant:
         """Returns the participant that the caller acts as, made for a user who never wrote.
@@ -114,12 +115,12 @@ def caller_of(request: HttpRequest, *, site: Site, now: datetime) -> Caller:
     if scheme.lower() == "comment":
         participant = participant_of_token(token, site_id=site.pk)
         if participant is None:
-            raise AuthRequired("The comment token is not valid.")
+            raise AuthRequired(gettext_noop("The comment token is not valid."))
         return Caller(participant=participant)
     if scheme.lower() == "bearer":
         return _bearer(token, request, site=site, now=now)
     if scheme:
-        raise AuthRequired("Use the scheme Bearer or Comment.")
+        raise AuthRequired(gettext_noop("Use the scheme Bearer or Comment."))
     return _session(request) or _guest(request, site=site)
 
 
@@ -166,7 +167,8 @@ def _session(request: HttpRequest) -> Caller | None:
 
 def _check_csrf(request: HttpRequest) -> None:
     if problem := _csrf_problem(request):
-        raise Forbidden(f"CSRF check failed: {problem}")
+        detail = gettext_noop("This page was opened too long ago, or is not ours. Load it again.")
+        raise Forbidden(detail, csrf=problem)
 
 
 def _csrf_problem(request: HttpRequest) -> str | None:

@@ -27,6 +27,7 @@ from comments.queries.pages import page_store
 from comments.queries.sites import language_of, site_of
 from comments.queries.threads import ThreadHead, thread_by_key
 from comments.views.language import fragment_language
+from comments.words import gettext_noop, ngettext_lazy
 
 RELEASE = "1"
 """Part of every ETag of a thread: raise it when the same version is answered in another form."""
@@ -191,7 +192,9 @@ def whole_number(request: Request, name: str, *, default: int, least: int, most:
         and len(text) <= MOST_DIGITS
         and least <= int(text) <= most
     ):
-        detail = f"{name} is a whole number from {least} to {most}."
+        detail = gettext_noop(
+            "{name} is a whole number from {least} to {most}.", name=name, least=least, most=most
+        )
         raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
     return int(text)
 
@@ -204,7 +207,7 @@ def choice(request: Request, name: str, *, choices: tuple[str, ...]) -> str:
     """
     text = request.query_params.get(name, choices[0])
     if text not in choices:
-        detail = f"{name} is one of {', '.join(choices)}."
+        detail = gettext_noop("{name} is one of {choices}.", name=name, choices=", ".join(choices))
         raise ValidationFailed([FieldError(f"#/{name}", "invalid_choice", detail)])
     return text
 
@@ -217,6 +220,11 @@ def text_parameter(request: Request, name: str, *, most: int) -> str:
     """
     text = request.query_params.get(name, "")
     if len(text) > most or "\x00" in text:
-        detail = f"{name} is a text of at most {most} characters."
+        detail = ngettext_lazy(
+            "{name} is a text of at most {number} character.",
+            "{name} is a text of at most {number} characters.",
+            most,
+            name=name,
+        )
         raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
     return text

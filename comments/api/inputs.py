@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
+
+from comments.words import gettext_noop
 
 LONGEST_NAME = 80
 LONGEST_ADDRESS = 254
 LONGEST_URL = 500
+UNKNOWN_FIELD = gettext_noop("There is no such field.")
 
 
 class StrictCharField(serializers.CharField):
@@ -61,6 +65,8 @@ class StrictBooleanField(serializers.BooleanField):
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know, each by its name."""
 
+    default_error_messages: ClassVar = {"invalid": gettext_lazy("A JSON object is needed.")}
+
     def to_internal_value(self, data: Any) -> Any:
         """Returns the checked values.
 
@@ -69,7 +75,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         """
         unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
         errors: dict[str, Any] = {
-            str(name): serializers.ErrorDetail("There is no such field.", code="unknown_field")
+            str(name): serializers.ErrorDetail(UNKNOWN_FIELD, code="unknown_field")
             for name in sorted(unknown, key=str)
         }
         try:
@@ -113,7 +119,7 @@ class AuthorInput(StrictSerializer):
             ValidationError: it has another scheme.
         """
         if value and not value.lower().startswith(("http://", "https://")):
-            raise serializers.ValidationError("Use http or https.", code="invalid")
+            raise serializers.ValidationError(gettext_noop("Use http or https."), code="invalid")
         return value
 
 
@@ -171,7 +177,8 @@ class VoteInput(StrictSerializer):
             ValidationError: it is neither 1 nor -1.
         """
         if value not in {1, -1}:
-            raise serializers.ValidationError("A vote is 1 or -1.", code="invalid_choice")
+            detail = gettext_noop("A vote is 1 or -1.")
+            raise serializers.ValidationError(detail, code="invalid_choice")
         return value
 
 
@@ -239,7 +246,7 @@ class SubscriptionInput(TimesInput):
             ValidationError: answers of one thread are asked for, which do not exist.
         """
         if attrs["answers"] and attrs["thread"] is not None:
-            detail = "Answers come from all threads; leave the thread out."
+            detail = gettext_noop("Answers come from all threads; leave the thread out.")
             raise serializers.ValidationError(
                 {"answers": serializers.ErrorDetail(detail, code="invalid")}
             )
@@ -267,7 +274,7 @@ class SettingsInput(TimesInput):
             ValidationError: a subscription is named, and nothing said of it.
         """
         if "subscription" in attrs and "frequency" not in attrs:
-            detail = "Say which frequency this subscription is to have."
+            detail = gettext_noop("Say which frequency this subscription is to have.")
             raise serializers.ValidationError(
                 {"frequency": serializers.ErrorDetail(detail, code="required")}
             )

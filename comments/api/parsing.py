@@ -10,6 +10,7 @@ from rest_framework.parsers import BaseParser
 
 from comments.conf import options
 from comments.errors import Malformed, TooLarge
+from comments.words import gettext_noop, ngettext_lazy
 
 DEEPEST = 16
 """How many levels of objects and arrays a body may have; ours have two."""
@@ -35,13 +36,19 @@ class StrictJSONParser(BaseParser):
         largest = options().max_body_bytes
         body = stream.read(largest + 1)
         if len(body) > largest:
-            raise TooLarge(f"A body has at most {largest} bytes.")
+            raise TooLarge(
+                ngettext_lazy(
+                    "A body has at most {number} byte.",
+                    "A body has at most {number} bytes.",
+                    largest,
+                )
+            )
         try:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise Malformed("The body is not JSON in UTF-8.") from None
+            raise Malformed(gettext_noop("The body is not JSON in UTF-8.")) from None
         if _depth_exceeds(value, DEEPEST):
-            raise Malformed("The body is nested too deeply.")
+            raise Malformed(gettext_noop("The body is nested too deeply."))
         return value
 
 

@@ -86,7 +86,8 @@ def _field_errors(detail: Any, pointer: str) -> list[FieldError]:
         return found
     if isinstance(detail, list):
         return [error for below in detail for error in _field_errors(below, pointer)]
-    return [FieldError(pointer, getattr(detail, "code", "invalid"), str(detail))]
+    # Said now: what has passed through the framework is no sentence that could be said later.
+    return [FieldError(pointer, getattr(detail, "code", "invalid"), translated(str(detail)))]
 
 
 def _escaped(name: str) -> str:

@@ -37,6 +37,7 @@ from comments.queries.people import matching_participants
 from comments.queries.sites import comment_path, thread_path
 from comments.queries.threads import ThreadHead, thread_by_url, thread_counts
 from comments.views.fragments import comment_html, replies_html, section_html
+from comments.words import gettext_noop
 
 MOST_KEYS = 100
 DEEPEST_TREE = 10
@@ -52,7 +53,7 @@ class ThreadLookup(ApiView):
         url = text_parameter(request, "url", most=2000)
         key = text_parameter(request, "key", most=200)
         if bool(url) == bool(key):
-            detail = "Send either url or key."
+            detail = gettext_noop("Send either url or key.")
             raise ValidationFailed([FieldError("#/url", "required", detail)])
         head = self.thread(key) if key else thread_by_url(site_id=self.site.pk, url=url)
         return _thread_answer(request, head)
@@ -282,6 +283,10 @@ class Counts(ApiView):
         if not 1 <= len(keys) <= MOST_KEYS or any(
             len(k) > LONGEST_KEY or "\x00" in k for k in keys
         ):
-            detail = f"Send key 1 to {MOST_KEYS} times, each of at most {LONGEST_KEY} characters."
+            detail = gettext_noop(
+                "Send key 1 to {keys} times, each of at most {length} characters.",
+                keys=MOST_KEYS,
+                length=LONGEST_KEY,
+            )
             raise ValidationFailed([FieldError("#/key", "invalid", detail)])
         return answer_made(request, {"counts": thread_counts(site_id=self.site.pk, keys=keys)})

@@ -23,6 +23,7 @@ from comments.api.inputs import SettingsInput, SubscriptionInput, checked
 from comments.errors import AuthRequired, FieldError, ValidationFailed
 from comments.models import Frequency, Participant
 from comments.queries.subscribers import everything_about, settings_of, subscriber_of
+from comments.words import gettext_noop
 
 
 class Subscriptions(ApiView):
@@ -55,7 +56,7 @@ class Subscriptions(ApiView):
         """
         caller = self.caller
         if caller == NOBODY:
-            raise AuthRequired("Say who you are: whose answers are wanted?")
+            raise AuthRequired(gettext_noop("Say who you are: whose answers are wanted?"))
         caller.need("write")
         return caller.as_participant(site=self.site, now=self.now)
 
@@ -68,7 +69,8 @@ def _known_address(participant: Participant | None) -> str:
     """
     if participant is not None and participant.subject and participant.email_verified_at:
         return participant.email
-    raise ValidationFailed([FieldError("#/email", "required", "An address is needed.")])
+    detail = gettext_noop("An e-mail address is needed.")
+    raise ValidationFailed([FieldError("#/email", "required", detail)])
 
 
 def _times(values: dict[str, Any]) -> Times:

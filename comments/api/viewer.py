@@ -15,6 +15,7 @@ from comments.api.shapes import comment_json, held_json
 from comments.errors import AuthRequired, FieldError, ValidationFailed
 from comments.models import Comment, Status
 from comments.queries.viewer import editable_until, own_comments, own_votes
+from comments.words import gettext_noop
 
 WAITING = {Status.HELD.value, Status.REJECTED.value, Status.SPAM.value}
 
@@ -27,7 +28,9 @@ class Viewer(ApiView):
         """Answers with votes, own comments (held ones too) and until when they can be changed."""
         key = text_parameter(request, "thread", most=200)
         if not key:
-            raise ValidationFailed([FieldError("#/thread", "required", "Name a thread.")])
+            raise ValidationFailed(
+                [FieldError("#/thread", "required", gettext_noop("Name a thread."))]
+            )
         head = self.thread(key)
         caller = self.caller
         body: dict[str, Any] = {
@@ -68,5 +71,5 @@ class Viewer(ApiView):
         """Changes a host site's token for a comment token, good for many requests."""
         participant = self.caller.participant
         if participant is None:
-            raise AuthRequired("Send the host site's token as Bearer.")
+            raise AuthRequired(gettext_noop("Send the host site's token as Bearer."))
         return private({"name": participant.name, "token": token_of(participant)})

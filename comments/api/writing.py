@@ -19,7 +19,7 @@ from comments.actions.limiting import address_of, whole_address_of
 from comments.actions.linking import render_known, what_is_known
 from comments.actions.people import GuestName, Writer, token_of
 from comments.actions.posting import Submitted, submit_comment
-from comments.actions.voting import cast_vote
+from comments.actions.voting import WRITE_FIRST, cast_vote
 from comments.api import documents as docs
 from comments.api.authentication import is_from_own_page
 from comments.api.base import MOST_DIGITS, ApiView, private
@@ -44,6 +44,7 @@ from comments.rules.rendering import clean_source
 from comments.views.forms import LONGEST_BAIT, seconds_since_opened
 from comments.views.subscribing import tell_of_answers
 from comments.views.viewers import remember_guest
+from comments.words import gettext_noop, ngettext_lazy
 
 LONGEST_KEY = 255
 
@@ -127,7 +128,7 @@ def _writer(writer: Writer, author: dict[str, str] | None) -> Writer:
         return writer
     if author is None:
         if writer.participant is None:
-            detail = "A guest gives a name."
+            detail = gettext_noop("A guest gives a name.")
             raise ValidationFailed([FieldError("#/author", "required", detail)])
         return writer
     if writer.participant is not None and writer.participant.subject:
@@ -146,7 +147,11 @@ def _keyed(request: Request, *, site_id: int, caller: str) -> KeyedRequest | Non
     if not key:
         return None
     if len(key) > LONGEST_KEY or not key.isprintable():
-        detail = f"The key has at most {LONGEST_KEY} printable characters."
+        detail = ngettext_lazy(
+            "Idempotency-Key has at most {number} printable character.",
+            "Idempotency-Key has at most {number} printable characters.",
+            LONGEST_KEY,
+        )
         raise ValidationFailed([FieldError("#/Idempotency-Key", "invalid", detail)])
     # Not what a form knows of its filling in: shown anew, it sends the same comment.
     said = {name: value for name, value in dict(request.data).items() if name != "form"}
@@ -162,7 +167,7 @@ def _first_answer(known: AnswerKnown) -> tuple[Response, Participant]:
     )
     participant = Participant.objects.filter(pk=known.answer.participant_id or 0).first()
     if comment is None or participant is None:
-        raise NotFound("The comment of the first answer is gone.")
+        raise NotFound(gettext_noop("The comment of the first answer is gone."))
     body = known.answer.body
     if body is None:  # the process died between storing the comment and keeping its answer
         body = _comment_json(comment)
@@ -209,7 +214,7 @@ class CommentById(ApiView):
             .first()
         )
         if comment is None:
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         may_edit = False
         if caller.is_known:
             caller.need("read")
@@ -217,7 +222,7 @@ class CommentById(ApiView):
             may_edit = editor.is_moderator or editor.is_author_of(comment)
         gone = comment.deleted_at is not None or comment.erased_at is not None
         if not comment.reachable and (gone or not may_edit):
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         own = may_edit and not gone
         body = _comment_json(comment) if own else comment_json(item_of(comment, own=False))
         return private(body, headers={"ETag": comment.edit_tag})
@@ -265,7 +270,7 @@ class CommentById(ApiView):
         )
         comment = comment_for(comment_id, editor=editor)
         if comment.thread.site_id != self.site.pk:
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         return editor
 
 
@@ -281,7 +286,7 @@ def _version_seen(request: Request) -> int:
         raise PreconditionRequired()
     text = header.removeprefix("W/").strip('"')
     if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
-        raise StaleVersion("If-Match must carry the ETag of the comment.")
+        raise StaleVersion(gettext_noop("If-Match must carry the ETag of the comment."))
     return int(text)
 
 
@@ -302,10 +307,10 @@ class CommentVote(ApiView):
         caller = self.caller
         caller.need("write")
         if not caller.is_known:
-            raise AuthRequired()
+            raise AuthRequired(WRITE_FIRST)
         self.limit("RATE_LIMIT_VOTE", caller=caller)
         if not Comment.objects.filter(pk=comment_id, thread__site_id=self.site.pk).exists():
-            raise NotFound("There is no such comment.")
+            raise NotFound(gettext_noop("There is no such comment."))
         participant = caller.as_participant(site=self.site, now=self.now)
         comment = cast_vote(
             comment_id=comment_id, participant_id=participant.pk, value=value, now=self.now

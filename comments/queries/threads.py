@@ -15,6 +15,7 @@ from comments.errors import FieldError, ThreadUnknown, ValidationFailed
 from comments.models import Thread, ThreadAlias
 from comments.queries.sites import absolute, own_origin
 from comments.rules.threading import url_key
+from comments.words import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def thread_by_url(*, site_id: int, url: str) -> ThreadHead:
         .first()
     )
     if row is None:
-        raise ThreadUnknown("No thread belongs to this page.")
+        raise ThreadUnknown(gettext_noop("No thread belongs to this page."))
     return ThreadHead(*row)
 
 
@@ -111,7 +112,7 @@ def page_keys(url: str) -> tuple[str, ...]:
     try:
         key = stored_key(url)
     except ValueError:
-        detail = "An absolute http or https address is needed."
+        detail = gettext_noop("An absolute http or https address is needed.")
         raise ValidationFailed([FieldError("#/url", "invalid", detail)]) from None
     own = urlsplit(own_origin()).netloc.lower().removeprefix("www.")
     if key == own or key.startswith((f"{own}/", f"{own}?")):

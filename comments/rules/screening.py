@@ -243,6 +243,19 @@ def _told(signal: Signal, known: Mapping[tuple[str, int], Rule]) -> str:
 
 # Explaining
 
+NOTHING_TO_GO_BY = {
+    "too short to compare": "The text is too short to be compared with others.",
+    "too few decisions": "Moderators have decided about too few comments of the author.",
+    "no address": "It is not known from which address the comment came.",
+    "no mail address": "The author gave no mail address.",
+    "not measured": "It is not known how long the comment took to write.",
+    "no model": "There was no learned score to look at.",
+    "no threshold yet": (
+        "The learned score is not looked at yet: there are too few decisions for a threshold."
+    ),
+}
+"""What a moderator reads where a finding's ``detail`` says that a kind had nothing to go by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -307,8 +320,14 @@ def _fact(signal: Signal) -> str:
         return "There was no time left for the rule."
     if kind is None:
         return "The rule hit." if signal.outcome == "hit" else "The rule did not hit."
+    if signal.outcome == "ok" and signal.detail in NOTHING_TO_GO_BY:
+        return NOTHING_TO_GO_BY[signal.detail]
     sentence = kind.seen if signal.outcome == "hit" else kind.unseen
-    return sentence.format(value=_shown(signal.value), threshold=_shown(signal.threshold))
+    figures = {"value": signal.value, "threshold": signal.threshold}
+    if any(figure is None and f"{{{name}}}" in sentence for name, figure in figures.items()):
+        # A signal of an older version, or one that was cut short.
+        return "The rule hit." if signal.outcome == "hit" else "It is not known what the rule saw."
+    return sentence.format(**{name: _shown(figure) for name, figure in figures.items()})
 
 
 def _consequence(signal: Signal, known: Mapping[tuple[str, int], Rule]) -> str:
@@ -336,4 +355,4 @@ def _summary(combined: Combined) -> str:
 
 def _shown(number: float | None) -> str:
     """Returns a number as a sentence carries it, two digits after the point at most."""
-    return "unknown" if number is None else f"{number:.2f}".rstrip("0").rstrip(".")
+    return "" if number is None else f"{number:.2f}".rstrip("0").rstrip(".")

@@ -352,7 +352,7 @@ KINDS: dict[str, Kind] = _named(
             ),
             gettext_noop("Earlier comments of yours were not accepted."),
             "Share of the author's comments that was refused: {value}, looked at from {threshold}.",
-            "The share of the author's comments that was refused is below {threshold}, or unknown.",
+            "Share of the author's comments that was refused: {value}, looked at from {threshold}.",
         ),
         Kind(
             "sanctions",
@@ -401,7 +401,7 @@ KINDS: dict[str, Kind] = _named(
             (Param("min_seconds", "At least seconds", "number", False, 3, 0, 3600),),
             gettext_noop("It was sent very soon after the form was opened."),
             "Seconds from the form to the comment: {value}, expected: {threshold}.",
-            "The comment took {threshold} seconds or more to write, or nobody measured.",
+            "Seconds from the form to the comment: {value}, expected: {threshold}.",
         ),
         Kind(
             "trusted_author",
@@ -434,7 +434,7 @@ KINDS: dict[str, Kind] = _named(
             ),
             gettext_noop("It resembles comments that were not accepted."),
             "The learned score is {value}; looked at from {threshold}.",
-            "The learned score is below {threshold}, or there is none.",
+            "The learned score is {value}; looked at from {threshold}.",
         ),
     ]
 )

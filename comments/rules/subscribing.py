@@ -51,16 +51,16 @@ def mail_address(text: str) -> str:
     """
     local, at, domain = text.strip().removesuffix(".").rpartition("@")
     if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.match(local):
-        raise ValueError("it has no valid part before the @")
+        raise ValueError(gettext_noop("it has no valid part before the @"))
     try:
         domain = idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        raise ValueError("what stands after the @ is no domain") from None
+        raise ValueError(gettext_noop("what stands after the @ is no domain")) from None
     if "." not in domain or domain.rpartition(".")[2].isdigit():
-        raise ValueError("what stands after the @ is no public domain")
+        raise ValueError(gettext_noop("what stands after the @ is no public domain"))
     address = f"{local}@{domain.lower()}"
     if len(address) > LONGEST_ADDRESS:
-        raise ValueError("it is too long")
+        raise ValueError(gettext_noop("it is too long"))
     return address
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django import forms
 from django.core.signing import BadSignature, Signer
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import (
     gettext,
     gettext_lazy,
@@ -32,6 +33,8 @@ LONGEST_ADDRESS = 254
 LONGEST_URL = 500
 MOST_DIGITS = 18
 LONGEST_BAIT = 200
+SIMPLE_HTML = ("<b>", "<i>", '<a href="…">', "<blockquote>", "<code>", "<ul>", "<li>")
+"""What the form names of the HTML that plain text may have; ``rules/rendering.py`` has it all."""
 NO_ADDRESS = gettext_lazy("This is no address that mail can be sent to.")
 LONGEST_SECONDS_TO_WRITE = 24 * 60 * 60
 """An older form says nothing about its writer."""
@@ -106,6 +109,10 @@ class TextForm(forms.Form):
             "Up to {number} characters. #7 links to comment 7, @Name to somebody who writes here.",
             most,
         ).format(number=numeral(most))
+        self.fields["format"].help_text = format_html(
+            gettext("Plain text takes simple HTML, too: {elements}."),
+            elements=format_html_join(" ", '<code dir="ltr">{}</code>', zip(SIMPLE_HTML)),
+        )
 
     def add_refusal(self, refusal: Refusal) -> None:
         """Puts a refusal beside the field that it is about, else above the form."""
@@ -194,6 +201,8 @@ class CommentForm(TextForm):
             for field in ("name", "email", "url") if address else ("name", "email", "url", "tell"):
                 del self.fields[field]
             return
+        if participant is None:
+            self.fields["name"].help_text = gettext("Whoever has written here may vote, too.")
         if self.kept_email:
             self.fields["email"].help_text = gettext(
                 "Never shown. Yours is known; leave this empty."

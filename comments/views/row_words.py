@@ -12,7 +12,8 @@ from functools import lru_cache
 from django.utils.html import escape
 from django.utils.translation import gettext
 
-from comments.language import current_language
+from comments.actions.voting import WRITE_FIRST
+from comments.language import current_language, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class RowWords:
     votes_up_hidden: str
     votes_down: str
     votes_down_hidden: str
+    write_first: str
     vote_up: str
     vote_down: str
     reply: str
@@ -60,6 +62,7 @@ def _words(language: str) -> RowWords:
         votes_up_hidden=escape(gettext("votes up:")),
         votes_down=escape(gettext("Votes down")),
         votes_down_hidden=escape(gettext("votes down:")),
+        write_first=escape(translated(WRITE_FIRST)),
         vote_up=escape(gettext("Vote comment {number} up")),
         vote_down=escape(gettext("Vote comment {number} down")),
         reply=escape(gettext("Reply")),

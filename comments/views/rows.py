@@ -105,6 +105,8 @@ class Row:
     more_mentions: int
     tombstone: str
     why_unseen: str = ""
+    why_no_vote: str = ""
+    """Why who looks cannot vote yet, as HTML."""
     is_sought: bool = False
     is_own: bool = False
     reply_href: str = ""
@@ -338,6 +340,8 @@ class Maker:
                     Choice(f"{'none' if cast == value else name}:{item.id}", cast == value)
                     for name, value in (("up", 1), ("down", -1))
                 )
+            elif not viewer.is_known:
+                row.why_no_vote = row.words.write_first
         if row.is_own and (self.is_open or viewer.is_moderator):
             until = editable_until(item)
             in_time = until is not None and self.now <= until

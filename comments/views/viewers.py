@@ -19,10 +19,10 @@ from comments.actions.people import (
     token_of,
     user_participant,
 )
+from comments.actions.voting import WRITE_FIRST
 from comments.errors import AuthRequired
 from comments.models import Participant
 from comments.queries.permissions import is_moderator
-from comments.words import gettext_noop
 
 COOKIE = "comments_guest"
 COOKIE_SECONDS = 365 * 24 * 60 * 60
@@ -99,7 +99,7 @@ class Viewer:
         if self.participant is not None:
             return self.participant
         if self.user is None:
-            raise AuthRequired(gettext_noop("Votes are for those who have written here."))
+            raise AuthRequired(WRITE_FIRST)
         return user_participant(site_id=site.pk, user=self.user, now=now)
 
     def spend(self, limit: str, request: HttpRequest) -> None:

@@ -9,22 +9,26 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from comments.actions.changing import Editor, edit_comment
+from comments.actions.erasing import erase_comment
 from comments.actions.flagging import Reader, flag_comment
 from comments.actions.leasing import lease_next
 from comments.actions.logbook import Actor
 from comments.actions.moderating import Reasons, decide
 from comments.models import (
     ActorKind,
+    Comment,
     FlagReason,
     QueueItem,
     Thread,
 )
 from tests.admin.desking import (
+    FRAGMENT,
     QUEUE,
     actor,
     approve,
     held,
     make_rule,
+    send,
     text_of,
 )
 from tests.making import NOW, author_of, make_thread, post, stored
@@ -82,6 +86,43 @@ def test_a_comment_stands_with_its_parent_siblings_and_the_authors_last_decision
     assert "You rejected it (Insult or threat), 23 Nov" in page
     assert "Told the author: “Be kind.”. Note: “second time”" in page
     assert parent.source in page
+
+
+def test_an_answer_to_somebody_unknown_is_said_as_that(desk: Client, ida: User) -> None:
+    thread = make_thread()
+    parent = post(thread, "The parent says this.", name="Bo").comment
+    answer = post(thread, "An answer.", name="Dora", to=1).comment
+    decide(comment_id=answer.pk, action="hold", actor=actor(ida), now=NOW)
+    Comment.objects.filter(pk=parent.pk).update(author_name="")
+    page = text_of(desk.get(QUEUE))
+    assert "Answers #1, by somebody unknown The parent says this." in page
+    erase_comment(comment_id=parent.pk, now=NOW)
+    page = text_of(desk.get(QUEUE))
+    assert "Answers #1, by somebody unknown Its text was erased." in page
+    assert " unknown #" not in page
+
+
+def test_a_comment_of_nobody_known_is_one_by_somebody_unknown(desk: Client) -> None:
+    (waiting,) = held()
+    Comment.objects.filter(pk=waiting.pk).update(author_name="")
+    page = desk.get(QUEUE).content.decode()
+    assert 'aria-label="Choose the comment by somebody unknown"' in page
+    assert ">Unknown<" in page
+    assert "by somebody unknown." in text_of(send(desk, waiting, "approve", headers=FRAGMENT))
+
+
+def test_without_a_model_the_learned_score_is_said_to_be_missing(desk: Client) -> None:
+    make_rule(key="learned", title="Learned", kind="learned_score", params={"threshold": None})
+    make_rule()
+    post(make_thread(), "Cheap pills here.", name="Eve")
+    page = text_of(desk.get(QUEUE))
+    assert "Learned : There was no learned score to look at." in page
+
+
+def test_a_rule_that_failed_says_so_once(desk: Client) -> None:
+    make_rule(key="old", title="Old", kind="astrology", on_error="hold", params={})
+    post(make_thread(), "Hello.", name="Eve")
+    assert text_of(desk.get(QUEUE)).count("KeyError") == 1
 
 
 def test_the_explanation_names_what_each_rule_saw(desk: Client) -> None:

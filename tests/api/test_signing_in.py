@@ -69,7 +69,7 @@ def test_scope_that_a_token_lacks_is_named(client: Client, scopes: list[str]) ->
     )
     answer = write(client, "Hello.", authorization=f"Bearer {token}")
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-    assert "'write'" in answer.json()["detail"]
+    assert "“write”" in answer.json()["detail"]
 
 
 def test_expired_revoked_foreign_or_orphaned_token_is_refused(client: Client) -> None:

@@ -230,7 +230,9 @@ def test_errors_stand_beside_their_fields_and_the_focus_goes_to_the_first(
         name, text = page.locator("#reply input[name=name]"), text_of(page)
         expect(name).to_be_focused()
         expect(name).to_have_attribute("aria-invalid", "true")
-        expect(name).to_have_accessible_description("A name is needed.")
+        expect(name).to_have_accessible_description(
+            "A name is needed. Whoever has written here may vote, too."
+        )
         expect(text).to_have_accessible_description(re.compile("^Write something first. Up to"))
 
         write(page, "Hello.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count, product
@@ -410,6 +411,57 @@ def test_explanation_reads_as_sentences() -> None:
     links, words, *_ = explanation.signals
     assert links.without == Combined("hold", "learned", UNFINISHED_TOLD)
     assert words.with_it_live == Combined("spam", "words", KINDS["words"].default_told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "sentence"),
+    [
+        ("learned_score", Facts("x"), "There was no learned score to look at."),
+        (
+            "learned_score",
+            Facts("x", score=0.4),
+            "The learned score is not looked at yet: there are too few decisions for a threshold.",
+        ),
+        (
+            "learned_score",
+            Facts("x", score=0.4, score_threshold=0.9),
+            "The learned score is 0.4; looked at from 0.9.",
+        ),
+        ("duplicates", Facts("x"), "The text is too short to be compared with others."),
+        (
+            "rejected_share",
+            Facts("x"),
+            "Moderators have decided about too few comments of the author.",
+        ),
+        ("addresses", Facts("x"), "It is not known from which address the comment came."),
+        ("mail_domains", Facts("x"), "The author gave no mail address."),
+        (
+            "time_to_write",
+            Facts("x"),
+            "It is not known how long the comment took to write.",
+        ),
+    ],
+)
+def test_what_a_rule_could_not_know_is_said_as_that(kind: str, facts: Facts, sentence: str) -> None:
+    rules = [one for one in ALL if one.kind == kind]
+    (said,) = explain(evaluate_all(rules, facts), rules).signals
+    assert said.sentence == f"{sentence} So the rule asks for nothing."
+
+
+@given(hostile_facts)
+def test_no_sentence_has_a_hole_where_a_figure_is_missing(facts: Facts) -> None:
+    for said in explain(evaluate_all(ALL, facts, clock=lambda: 0.0), ALL).signals:
+        assert "unknown" not in said.sentence
+        assert "None" not in said.sentence
+        assert not re.search(r"\bis [;,.]|: [;,.]| from \.|below \.", said.sentence), said.sentence
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("outcome", ["ok", "hit"])
+def test_a_stored_signal_without_figures_is_explained_too(kind: str, outcome: Outcome) -> None:
+    of = rule("any", kind)
+    (said,) = explain([signal_of(of, outcome)], [of]).signals
+    assert not re.search(r"[:;,] *[;,.]| (is|from|below) *[;,.]", said.sentence), said.sentence
 
 
 def test_explanation_of_a_contradiction_says_so() -> None:

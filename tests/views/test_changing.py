@@ -16,7 +16,7 @@ from comments.actions.threads import change_thread
 from comments.models import Comment, Revision, Thread, ThreadState, Vote
 from comments.views.viewers import COOKIE
 from tests.making import author_of, later, make_moderator, post, stored
-from tests.views.browsing import Browser, text_of
+from tests.views.browsing import Browser, Shown, text_of
 from tests.views.host import make_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.views.host")]
@@ -302,6 +302,31 @@ def test_who_is_not_known_sees_counts_and_no_buttons(mine: Submitted) -> None:
     assert "▲" not in text_of(page.get("comment-2"))
 
 
+WRITE_FIRST = "Write a comment first: only those who have written here may vote."
+
+
+def test_who_is_not_known_reads_why_he_cannot_vote_yet(mine: Submitted) -> None:
+    thread = Thread.objects.get()
+    reader = browser_of(post(thread, "Other.", name="Bo", now=timezone.now()))
+    reader.press(f"up:{mine.comment.pk}")
+    page = Browser().open(PAGE)
+    assert titles_of(page) == [WRITE_FIRST, WRITE_FIRST]
+    assert "Whoever has written here may vote, too." in text_of(page.get("reply"))
+    # A known reader has buttons; the writer himself needs no such advice.
+    for known in (reader, browser_of(mine)):
+        page = known.open(PAGE)
+        assert WRITE_FIRST not in titles_of(page)
+        assert "may vote" not in text_of(page.get("reply"))
+    Thread.objects.update(state=ThreadState.CLOSED)
+    assert titles_of(Browser().open(PAGE)) == ["Votes up", "Votes down"]
+
+
+def titles_of(page: Shown) -> list[str]:
+    """Returns what the counts of votes on a page say when they are pointed at."""
+    votes = [one for one in page.all("span") if one.get("class") == "votes"]
+    return [one.get("title") or "" for box in votes for one in box if one.tag == "span"]
+
+
 def test_nobody_votes_on_a_comment_of_his_own(mine: Submitted) -> None:
     browser = browser_of(mine)
     assert list(browser.shown.get("comment-1").iter("button")) == []
@@ -341,7 +366,7 @@ def test_a_vote_without_a_name_is_refused_in_words(mine: Submitted) -> None:
     token = page.all("input")[0].get("value") or ""
     (page,) = browser.post(PAGE, {"vote": f"up:{mine.comment.pk}", "csrfmiddlewaretoken": token})
     assert page.status == 401
-    assert page.notices() == ["Votes are for those who have written here."]
+    assert page.notices() == ["Write a comment first: only those who have written here may vote."]
 
 
 def test_too_many_votes_are_refused_in_words(mine: Submitted, settings: Any) -> None:

@@ -35,7 +35,7 @@ from comments.words import Sentence
 from tests.mailing import ASKER, asked, confirmed, post_as, subscribed
 from tests.making import author_of, decide, fresh, later, make_thread, post, stored
 from tests.speaking import LANGUAGE, english_on, speak, teach
-from tests.views.browsing import Browser
+from tests.views.browsing import Browser, text_of
 
 pytestmark = pytest.mark.django_db
 HOST = pytest.mark.urls("tests.views.host")
@@ -262,6 +262,59 @@ def test_each_page_behind_the_secret_in_a_mail(speaking: None) -> None:
     see(settings, status=404)
     see(reverse("subscription-leave", args=["x" * 32, "all"]))
     assert not Subscriber.objects.exists()
+
+
+FAULTS: dict[str, dict[str, str]] = {
+    "nothing": {"source": "", "name": ""},
+    "too long": {
+        "source": TEXT,
+        "name": "α" * 81,
+        "email": f"{'a' * 250}@example.org",
+        "url": f"https://example.org/{'a' * 500}",
+    },
+    "no addresses": {"source": TEXT, "name": NAME, "email": "α", "url": "α β"},
+    "characters": {"source": "a\0b", "name": "a\0b", "email": "a\0@b.org", "url": "http://a\0"},
+    "no choices": {"source": TEXT, "name": NAME, "format": "βήτα", "tell": "βήτα"},
+    "another scheme": {"source": TEXT, "name": NAME, "url": "ftp://example.org"},
+    "no address to tell": {"source": TEXT, "name": NAME, "tell": "instant"},
+}
+
+
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
+@pytest.mark.parametrize("fault", FAULTS)
+@HOST
+def test_what_is_wrong_with_a_field_is_said_in_the_language_of_the_site(
+    fault: str, language: str
+) -> None:
+    make_thread("nea", title=TITLE)
+    said = {}
+    for code in ("en", language):
+        speak(code)
+        browser = Browser()
+        browser.open("/pages/nea/")
+        shown = browser.press("post", **FAULTS[fault])
+        said[code] = [text_of(one) for one in shown.all("p", class_="error")]
+    assert said["en"]
+    assert len(said[language]) == len(said["en"])
+    assert not set(said["en"]) & set(said[language])
+
+
+@HOST
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
+def test_what_is_wrong_with_a_wish_for_mail_is_said_in_the_language_of_the_site(
+    language: str,
+) -> None:
+    make_thread("nea", title=TITLE)
+    wrong = {"email": "a" * 300, "what": "β", "frequency": "β", "send_hour": "β", "tz": "β" * 65}
+    said = {}
+    for code in ("en", language):
+        speak(code)
+        browser = Browser()
+        browser.open("/pages/nea/")
+        shown = browser.press("subscribe", **wrong)
+        said[code] = [text_of(one) for one in shown.all("p", class_="error")]
+    assert len(said[language]) == len(said["en"]) == len(wrong)
+    assert not set(said["en"]) & set(said[language])
 
 
 def test_every_refusal_has_a_title_that_can_be_translated() -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from comments.actions.people import token_of
 from comments.actions.threads import change_thread
 from comments.models import Comment, Participant, Thread, ThreadState
+from comments.views.forms import SIMPLE_HTML
 from comments.views.viewers import COOKIE
 from tests.making import decide, later, make_moderator, post
 from tests.views.browsing import FORM, Browser, text_of
@@ -45,6 +46,23 @@ def test_posting_leads_to_the_new_comment(browser: Browser) -> None:
     assert page.status == 200
     assert text_of(page.get("comment-2-by")) == "#2 Ana you"
     assert Comment.objects.get(number=2).source == "Hello.\n\nAgain."
+
+
+def test_the_form_says_which_html_plain_text_takes_and_the_renderer_takes_it(
+    browser: Browser,
+) -> None:
+    choice = browser.shown.all("fieldset", class_="field-choice")[0]
+    said = text_of(choice)
+    assert "Plain text takes simple HTML, too: <b> <i> " in said
+    described_by = choice.get("aria-describedby") or ""
+    assert "simple HTML" in text_of(browser.shown.get(described_by))
+    for element in SIMPLE_HTML:
+        assert element in said
+        name = element.strip("<>").split()[0]
+        source = element.replace("…", "https://example.org") + f"text</{name}>"
+        page = browser.press("preview", source=f"<ul>{source}</ul>" if name == "li" else source)
+        (preview,) = page.all("div", class_="preview")
+        assert list(preview.iter(name)), name
 
 
 def test_posting_in_a_long_thread_leads_to_the_page_of_the_new_comment(browser: Browser) -> None:
