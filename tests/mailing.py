@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from comments.actions.digesting import Planned, plan_due
+from comments.actions.digesting import plan_due
+from comments.actions.planning import Planned
 from comments.actions.people import GuestName, Writer
 from comments.actions.posting import Submitted, submit_comment
 from comments.actions.subscribing import Asker, Times, confirm, subscribe

@@ -15,10 +15,10 @@ What is proved, and of which rows:
 - No two of them hold the same thing, at once or in a digest, but for what did not arrive.
 - Nothing is held that was published before it was asked for, or after what the delivery covers.
 - What was published for somebody is in a mail to him (``checking_news``).
-- What expired is covered by the next mail of its kind, and somebody looks for that.
+- What expired is covered by the mail that took it over, or somebody looks for what it had.
 - Who is told of answers to what he writes is not told what he wrote.
 - A rendered mail shows what of its selection could be read all the time.
-- Nothing stays under way for a day, or waits for more than a week.
+- Nothing stays under way for a day, or waits for more than ten days.
 - What was rendered is part of what was selected, and each state has what it needs.
 
 A Message-ID is a hash of the delivery's id, so that no two can be the same.
@@ -57,8 +57,8 @@ Kind = Delivery.Kind
 AT_ONCE = 1_000
 GAPS_NAMED = 20
 LONGEST_UNDER_WAY = timedelta(days=1)
-LONGEST_WAIT = timedelta(days=8)
-"""A week, and the hours that time zones and clocks differ by."""
+LONGEST_WAIT = timedelta(days=10)
+"""A week, and the days that time zones and hours of sending can differ by."""
 
 
 def check_digests(*, site_id: int, report: Report, now: datetime) -> Iterator[str]:
@@ -212,9 +212,9 @@ def _of_times(site_id: int, now: datetime) -> Iterator[str]:
         yield f"delivery {pk}: is being sent for more than a day"
     latest = now + LONGEST_WAIT
     for pk in _ids(own.filter(due_at__gt=latest)):
-        yield f"delivery {pk}: does not leave for more than a week"
+        yield f"delivery {pk}: does not leave for more than ten days"
     for pk in _ids(Channel.objects.filter(subscriber__site_id=site_id, due_at__gt=latest)):
-        yield f"channel {pk}: nobody looks for news for more than a week"
+        yield f"channel {pk}: nobody looks for news for more than ten days"
 
 
 def _of_editions(site_id: int) -> Iterator[str]:

@@ -23,6 +23,7 @@ from comments.models import (
     Selection,
     Subscription,
 )
+from comments.queries.digests import WAITING
 from comments.rules.digesting import Item
 
 State = Delivery.State
@@ -94,9 +95,10 @@ class _Contents:
 
     @staticmethod
     def _key(row: Row) -> tuple[str, int]:
-        if row["edition_id"] is not None:
-            return "edition", row["edition_id"]
-        return "selection", row["selection_id"]
+        # What waits is rendered once more when it leaves.
+        if row["edition_id"] is None or row["state"] in WAITING:
+            return "selection", row["selection_id"]
+        return "edition", row["edition_id"]
 
 
 def _first_publications(items: Collection[Item]) -> dict[Item, tuple[int | None, int | None]]:
@@ -138,7 +140,9 @@ class _Person:
     taken_over: set[int] = field(default_factory=set)
     """Where mails at once begin that expired."""
     expired: dict[str, Row] = field(default_factory=dict)
-    """What expired and was not taken over yet, by kind: what begins first."""
+    """The first of what expired and was not taken over yet, by kind."""
+    begins: dict[tuple[str, datetime], Row] = field(default_factory=dict)
+    """Of what was taken over, by kind and when: what begins first."""
 
     def take(self, row: Row, content: _Content) -> Iterator[str]:
         """Yields what is wrong with a delivery, after all those before it."""
@@ -177,15 +181,17 @@ class _Person:
                 yield f"{both}: what they cover overlaps"
 
     def _check_taking_over(self, row: Row) -> Iterator[str]:
-        earlier = self.expired.get(row["kind"])
-        if row["state"] == State.EXPIRED:
-            if earlier is None or row["after_position"] < earlier["after_position"]:
-                self.expired[row["kind"]] = row
-        elif earlier is not None:
-            if row["after_position"] > earlier["after_position"]:
-                both = f"deliveries {earlier['pk']} and {row['pk']} to subscriber {self.pk}"
-                yield f"{both}: the first one expired, and the later one does not cover it"
-            del self.expired[row["kind"]]
+        kind, taken_over_at = row["kind"], row["taken_over_at"]
+        if taken_over_at is not None:
+            first = self.begins.setdefault((kind, taken_over_at), row)
+            if row["after_position"] < first["after_position"]:
+                self.begins[kind, taken_over_at] = row
+        elif row["state"] == State.EXPIRED:
+            self.expired.setdefault(kind, row)
+        earlier = self.begins.get((kind, row["created_at"]))
+        if earlier is not None and row["after_position"] > earlier["after_position"]:
+            both = f"deliveries {earlier['pk']} and {row['pk']} to subscriber {self.pk}"
+            yield f"{both}: the first one was taken over, and the later one does not cover it"
 
     def _check_content(self, row: Row, content: _Content) -> Iterator[str]:
         began = self._began(row)
@@ -238,7 +244,7 @@ def _interval(row: Row) -> tuple[int, int]:
 
 _READ = (
     *("pk", "subscriber_id", "kind", "period", "after_position", "to_position", "state"),
-    *("edition_id", "selection_id", "selection__scope", "created_at"),
+    *("edition_id", "selection_id", "selection__scope", "created_at", "taken_over_at"),
 )
 
 

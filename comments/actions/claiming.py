@@ -19,14 +19,14 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from comments.actions.editions import Current, Editions
+from comments.actions.editions import Current, Editions, may_leave_again
+from comments.actions.looking import Look
 from comments.actions.selecting import selection_for
 from comments.actions.settling import Claimed, Order, settle
 from comments.mail import Splicer, Values
-from comments.models import Channel, Delivery, Edition, PostOffice, Subscription, Thread
+from comments.models import Delivery, Edition, PostOffice
 from comments.queries.deliveries import MAY_LEAVE, due_deliveries, question_times
-from comments.queries.digests import readers_of
-from comments.rules.digesting import Item, Reader, still_wanted, wants_all
+from comments.rules.digesting import Item
 from comments.rules.sending import (
     LEASE_SECONDS,
     Answer,
@@ -43,12 +43,15 @@ LOOKED_UP = 5_000
 MOST_RENDERINGS = 1_000
 """Of one selection in one run, after messages had been held up by each."""
 
+KEPT_BACK_SECONDS = 15 * 60
+"""Until a message in doubt is looked at again that its address takes no mail for now."""
+
 LOST = "its sender was lost"
 NOT_WANTED = "not wanted any more"
 NOTHING_LEFT = "nothing of it can be read any more"
 NOT_AGAIN = "not again by itself: something in it cannot be read any more"
 NO_MAIL = "the address takes no mail"
-PAUSED = "paused by the subscriber; the next one has it"
+PAUSED = "paused by the subscriber"
 
 
 class Blocked(Exception):
@@ -194,7 +197,7 @@ class Clerk:
         self._blocked = _what_holds(rows[0], now=now) if rows else None
         if self._blocked is not None:
             return []
-        look = _Look.at(rows, editions=self._editions)
+        look = Look.at(rows, editions=self._editions)
         self._asked.clear()
         by_edition = defaultdict(list)
         for row in rows:
@@ -236,12 +239,12 @@ class Clerk:
             )
         return window.count - left
 
-    def _checked(self, row: Delivery, look: _Look, *, now: datetime) -> int | None:
+    def _checked(self, row: Delivery, look: Look, *, now: datetime) -> int | None:
         """Returns the edition that a message may leave with now; else says why in its row."""
         if row.subscriber.suppressed_at is not None:
-            return self._out(row, State.CANCELLED, NO_MAIL)
+            return self._keep_back(row, look, NO_MAIL, now=now)
         if row.kind != Kind.CONFIRMATION and row.subscriber.paused_at is not None:
-            return self._out(row, State.EXPIRED, PAUSED)
+            return self._keep_back(row, look, PAUSED, now=now)
         current = self._editions.current(row.selection_id)
         if current is None or not look.is_true(current):
             return self._render_first(row, now=now)
@@ -299,13 +302,25 @@ class Clerk:
         Delivery.objects.filter(pk=row.pk).update(state=state, error=why, due_at=None)
         return None
 
+    def _keep_back(self, row: Delivery, look: Look, why: str, *, now: datetime) -> int | None:
+        """Lets news not leave while their address takes none: the next message will have them.
+
+        One that perhaps has left counts as received, so that no other has it: it waits itself.
+        """
+        if not look.wants_anything(row):
+            return self._out(row, State.CANCELLED, why)
+        if row.state != State.IN_DOUBT:
+            return self._out(row, State.EXPIRED, why)
+        later = now + timedelta(seconds=KEPT_BACK_SECONDS)
+        Delivery.objects.filter(pk=row.pk).update(error=why, due_at=later)
+        return None
+
     def _same_again(self, row: Delivery, current: Current, wanted: list[Item]) -> int | None:
         """Returns the edition that a message in doubt had, if nothing in it was taken back."""
         if row.edition_id == current.edition_id and len(wanted) == len(current.items):
             return row.edition_id
-        edition = Edition.objects.only("items").get(pk=row.edition_id or 0)
-        may_be_shown = current.readable & set(wanted)
-        if {(thread_id, comment_id) for thread_id, comment_id in edition.items} <= may_be_shown:
+        edition = Edition.objects.defer("template").get(pk=row.edition_id or 0)
+        if may_leave_again(edition, readable=current.readable & set(wanted)):
             return edition.pk
         logger.error("delivery %d stays in doubt: decide about it in the mail room", row.pk)
         self._undecided += 1
@@ -337,7 +352,16 @@ class Clerk:
 
 
 _COLUMNS = (
-    *("state", "kind", "selection_id", "edition_id", "mailed_at", "tries", "after_position"),
+    *(
+        "site_id",
+        "state",
+        "kind",
+        "selection_id",
+        "edition_id",
+        "mailed_at",
+        "tries",
+        "after_position",
+    ),
     *("subscription_id", "subscriber__address", "subscriber__address_key", "subscriber__token"),
     *("subscriber__paused_at", "subscriber__suppressed_at", "subscriber__bounces"),
 )
@@ -375,75 +399,3 @@ def _claimed(row: Delivery, splicer: Splicer, *, now: datetime) -> Claimed:
             mailed_at=mailed_at,
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """How things stand in the transaction that marks messages: three queries for all of them."""
-
-    readers: dict[int, Reader]
-    versions: dict[int, int]
-    told_up_to: dict[int, int]
-    """How far the digests have come of those who are told something at once."""
-    awaited: dict[int, tuple[str, str]]
-    """State and frequency of the subscriptions that messages ask about."""
-
-    @classmethod
-    def at(cls, rows: Collection[Delivery], *, editions: Editions) -> _Look:
-        news = {row.subscriber_id: row.subscriber for row in rows if row.kind != Kind.CONFIRMATION}
-        asked = [row.subscription_id or 0 for row in rows if row.kind == Kind.CONFIRMATION]
-        threads: set[int] = set()
-        for selection_id in {row.selection_id for row in rows}:
-            current = editions.current(selection_id)
-            threads |= current.threads if current is not None else set()
-        return cls(
-            readers=readers_of(list(news.values())) if news else {},
-            versions=dict(Thread.objects.filter(pk__in=threads).values_list("pk", "version"))
-            if threads
-            else {},
-            told_up_to=dict(
-                Channel.objects.filter(
-                    kind=Channel.Kind.DIGEST,
-                    due_at__isnull=False,
-                    subscriber__in=[row.subscriber_id for row in rows if row.kind == Kind.INSTANT],
-                ).values_list("subscriber_id", "cursor")
-            )
-            if any(row.kind == Kind.INSTANT for row in rows)
-            else {},
-            awaited={
-                pk: (state, frequency)
-                for pk, state, frequency in Subscription.objects.filter(pk__in=asked).values_list(
-                    "pk", "state", "frequency"
-                )
-            }
-            if asked
-            else {},
-        )
-
-    def is_true(self, current: Current) -> bool:
-        """Returns whether nothing has changed in the threads that something shows."""
-        found = sum(self.versions.get(pk, 0) for pk in current.threads)
-        return found == current.threads_version
-
-    def wanted_of(self, row: Delivery, current: Current) -> list[Item]:
-        """Returns what of a selection its subscriber still wants."""
-        reader = self.readers.get(row.subscriber_id)
-        if reader is None:
-            return []
-        if row.kind == Kind.DIGEST and wants_all(reader, after=row.after_position):
-            return list(current.items)
-        return still_wanted(
-            current.items,
-            news=current.news,
-            reader=reader,
-            is_instant=row.kind == Kind.INSTANT,
-            told_up_to=self.told_up_to.get(row.subscriber_id, 0),
-            readable=current.readable,
-        )
-
-    def is_awaited(self, row: Delivery, current: Current) -> bool:
-        """Returns whether a question still stands, or what it tells is still so."""
-        state, frequency = self.awaited.get(row.subscription_id or 0, ("", ""))
-        wanted = "active" if current.scope.startswith("already ") else "pending"
-        # Another frequency is another question: it has a mail of its own.
-        return state == wanted and current.scope.endswith(f" {frequency}")

@@ -10,15 +10,18 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import F
+
 from comments.mail import Splicer, compose_edition
-from comments.models import Edition, Selection
-from comments.queries.digests import news_of
+from comments.models import Comment, Edition, Revision, Selection
+from comments.queries.digests import AT_ONCE, news_of
 from comments.queries.editions import edition_content, threads_version_of
 from comments.rules.digesting import Item, News
+from comments.rules.editions import EditionContent
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +92,43 @@ class Editions:
 MOST_SELECTIONS = 10_000
 
 
+def _quoted_in(content: EditionContent) -> list[int]:
+    """Returns which comments are quoted above those that answer them."""
+    return sorted(
+        {
+            comment.answers.id
+            for post in content.posts
+            for comment in post.comments
+            if comment.answers is not None
+        }
+    )
+
+
+def may_leave_again(edition: Edition, *, readable: Collection[Item]) -> bool:
+    """Returns whether nothing that an edition shows was taken back since it was made.
+
+    That is: all of it and all that it quotes can be read, and nobody but the author has changed the
+    words. What an author improves after the copies have left is no reason to let one of them wait.
+
+    Args:
+        readable: what of it can be read now, and is wanted.
+    """
+    shown = {(thread_id, comment_id) for thread_id, comment_id in edition.items}
+    if not shown <= set(readable):
+        return False
+    quoted = set(edition.quoted)
+    if Comment.objects.filter(pk__in=quoted, visible=True).count() < len(quoted):
+        return False
+    ids = sorted(quoted | {comment_id for _, comment_id in shown if comment_id})
+    replaced = Revision.objects.filter(replaced_at__gte=edition.made_at).exclude(
+        replaced_by=F("comment__author")
+    )
+    return not any(
+        replaced.filter(comment__in=ids[start : start + AT_ONCE]).exists()
+        for start in range(0, len(ids), AT_ONCE)
+    )
+
+
 def _rendered(selection: Selection, *, now: datetime) -> Current:
     items = tuple((thread_id, comment_id) for thread_id, comment_id in selection.items)
     # Before anything else is read: what changes meanwhile shows as another version later.
@@ -106,6 +146,7 @@ def _rendered(selection: Selection, *, now: datetime) -> Current:
                 defaults={
                     "threads_version": threads_version,
                     "items": [list(item) for item in content.items],
+                    "quoted": _quoted_in(content),
                     "subject": composed.subject,
                     "template": composed.template,
                     "made_at": now,

@@ -117,6 +117,8 @@ def guest_participant(
         known = Participant(site_id=site_id, created_at=now)
     _rename(known, name)
     if guest.email.casefold() != known.email.casefold():
+        if known.email:
+            known.email_changed_at = now
         known.email = guest.email
         known.email_verified_at = None
     known.url = guest.url
@@ -124,8 +126,8 @@ def guest_participant(
         known.save()
     else:
         # Only what a guest says of himself: another request may have voided his token meanwhile.
-        said = ["name", "name_key", "name_skeleton", "email", "email_verified_at", "url"]
-        known.save(update_fields=said)
+        said = ["name", "name_key", "name_skeleton", "email", "url"]
+        known.save(update_fields=[*said, "email_changed_at", "email_verified_at"])
     return known
 
 
@@ -157,6 +159,8 @@ def host_participant(
         return found
     made = found or Participant(site_id=site_id, subject=subject, created_at=now)
     _rename(made, clean)
+    if made.email and made.email != email:
+        made.email_changed_at = now
     made.email = email
     made.email_verified_at = now if email else None
     if found is not None:

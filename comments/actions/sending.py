@@ -230,6 +230,8 @@ class _Sender:
                 self._unreached >= UNREACHED_IN_A_ROW or not self._sent.sent
             ):
                 self._halt(f"the mail server cannot be reached: {done.answer.why}", is_alarm=True)
+            if verdict == "refused":
+                self._halt(f"the mail server refuses us: {done.answer.why}", is_alarm=True)
             self._sent.count(verdict)
             del self._under_way[done.claimed.pk]
             self._idle.append(done.carrier)

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from comments.actions.announcing import seal_publications
+from comments.actions.channels import DIGEST, settle_channels
+from comments.actions.digesting import plan_before_leaving
 from comments.actions.questioning import plan_question
 from comments.errors import FieldError, NotFound, ValidationFailed
 from comments.language import speaking, translated
@@ -27,16 +29,14 @@ from comments.models import (
     Subscription,
     Thread,
 )
-from comments.queries.digests import has_expired, unfinished_of
 from comments.queries.scopes import scope_named
 from comments.queries.sites import language_of
 from comments.queries.subscribers import (
     last_position,
-    schedule_of,
     subscriber_of,
     wording_of,
 )
-from comments.rules.digesting import latest_period, next_send_time, zone_named
+from comments.rules.digesting import zone_named
 from comments.rules.subscribing import (
     CONFIRM_DAYS,
     address_key,
@@ -46,7 +46,6 @@ from comments.words import gettext_noop
 
 State = Subscription.State
 HOURS = range(24)
-DIGEST = (Frequency.DAILY, Frequency.WEEKLY)
 MOST_SWITCHES = 40
 """Changes between at once and digest that are remembered of a subscription: an even number, so that
 what is older than the first is told the way that it was."""
@@ -285,45 +284,6 @@ def _level(subscription: Subscription, subscriber: Subscriber) -> None:
         )
 
 
-def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
-    """Sets when to look for news for a subscriber, after a change of what he wants or when.
-
-    A cursor never moves here: what was published before a subscription began is no news for it.
-    What is still due the way that was chosen before a change is looked for once more, also what a
-    mail had that expired.
-    """
-    active = list(subscriber.subscriptions.filter(state=State.ACTIVE))
-    unfinished = unfinished_of({subscriber.pk})
-    for kind in Channel.Kind:
-        is_digest = kind == Channel.Kind.DIGEST
-        wanted = [one.frequency for one in active if (one.frequency in DIGEST) == is_digest]
-        changed = [one.switches[-1] for one in active if one.switches]
-        if wanted:
-            Channel.objects.get_or_create(
-                subscriber=subscriber,
-                kind=kind,
-                defaults={"cursor": last_position(site_id=subscriber.site_id)},
-            )
-        # Locked: the planner may be moving it on, and what it writes must stay.
-        found = Channel.objects.select_for_update().filter(subscriber=subscriber, kind=kind)
-        channel = found.first()
-        if channel is None:
-            continue
-        is_owed = any(position > channel.cursor for position in changed) or (
-            active and has_expired(unfinished.get((subscriber.pk, kind), []))
-        )
-        is_looked_for = wanted or is_owed
-        if subscriber.paused_at is not None or not is_looked_for:
-            channel.due_at = None
-        elif is_digest:
-            schedule = schedule_of(subscriber, frequency=wanted[0] if wanted else Frequency.DAILY)
-            channel.last_period = channel.last_period or latest_period(now, schedule)
-            channel.due_at = next_send_time(channel.last_period, now, schedule)
-        else:
-            channel.due_at = now
-        channel.save(update_fields=["due_at", "last_period"])
-
-
 def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) -> None:
     """Ends what a link in a mail names; twice is once, and what is gone by itself has ended.
 
@@ -342,10 +302,12 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
             root = Comment.objects.filter(thread__site_id=site_id, thread_id=thread_id)
             if not root.filter(number=root_number).exists():
                 return
-            _, is_new = Mute.objects.get_or_create(
+            mute, is_new = Mute.objects.get_or_create(
                 subscriber=subscriber, thread_id=thread_id, root_number=root_number
             )
-            if is_new:
+            if is_new or mute.lifted_at is not None:
+                mute.lifted_at = None
+                mute.save(update_fields=["lifted_at"])
                 left = gettext_noop(
                     "No more mail about the conversation below #{number}.", number=root_number
                 )
@@ -354,7 +316,10 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
                 )
             return
         ended = subscriber.subscriptions.select_related("thread").exclude(state=State.ENDED)
-        for subscription in ended.filter(named.subscriptions):
+        leaving = list(ended.filter(named.subscriptions))
+        if ended.filter(state=State.ACTIVE).exclude(pk__in=[one.pk for one in leaving]).exists():
+            plan_before_leaving(subscriber, now=now)
+        for subscription in leaving:
             keep_consent(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
             subscription.state, subscription.ended_at = State.ENDED, now
             subscription.save(update_fields=["state", "ended_at"])
@@ -373,8 +338,8 @@ def rejoin_conversation(
         NotFound: nobody has this token.
     """
     subscriber = _locked(token, site_id=site_id)
-    count, _ = subscriber.mutes.filter(thread_id=thread_id, root_number=root_number).delete()
-    if count:
+    left = subscriber.mutes.filter(thread_id=thread_id, root_number=root_number, lifted_at=None)
+    if left.update(lifted_at=now):
         back = gettext_noop(
             "Mail again about the conversation below #{number}.", number=root_number
         )

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from comments.actions.subscribing import Asker, keep_consent, settle_channels
+from comments.actions.channels import settle_channels
+from comments.actions.subscribing import Asker, keep_consent
 from comments.models import Consent, Subscriber, Subscription
 from comments.rules.subscribing import FORGET_DAYS, address_key
 

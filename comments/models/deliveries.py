@@ -14,6 +14,11 @@ def no_items() -> list[list[int]]:
     return []
 
 
+def no_ids() -> list[int]:
+    """Returns the default of ``quoted``."""
+    return []
+
+
 class Selection(models.Model):
     """What mails are to hold: the same row for all subscribers who are to get the same."""
 
@@ -43,6 +48,9 @@ class Edition(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="Hash of what is shown, and how.")
     threads_version = models.PositiveBigIntegerField()
     items = models.JSONField(default=no_items, help_text="What of the selection could be read.")
+    quoted = models.JSONField(
+        default=no_ids, help_text="Ids of the comments that others in it answer, with their words."
+    )
     subject = models.CharField(max_length=200)
     template = models.BinaryField(help_text="The message, with marks for a subscriber's values.")
     made_at = models.DateTimeField()
@@ -78,7 +86,7 @@ class Delivery(models.Model):
         IN_DOUBT = "in_doubt", "nobody knows whether it was taken on"
         BOUNCED = "bounced", "refused for good"
         CANCELLED = "cancelled", "not sent: not wanted any more, or nothing left to say"
-        EXPIRED = "expired", "tried for too long; the next mail has it"
+        EXPIRED = "expired", "not sent; the next mail has what it held"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+", db_index=False)
     subscriber = models.ForeignKey(
@@ -122,6 +130,9 @@ class Delivery(models.Model):
     error = models.CharField(max_length=200, blank=True)
     mailed_at = models.DateTimeField(null=True, help_text="Header `Date` of every try.")
     sent_at = models.DateTimeField(null=True)
+    taken_over_at = models.DateTimeField(
+        null=True, help_text="Of what expired: when the next mail was planned with what it held."
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -142,6 +153,10 @@ class Delivery(models.Model):
                 condition=~Q(state__in=["sending", "sent", "in_doubt"])
                 | Q(edition__isnull=False, mailed_at__isnull=False),
                 name="what_leaves_has_its_bytes",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_over_at=None) | Q(state="expired"),
+                name="what_is_taken_over_expired",
             ),
         ]
         indexes = [
@@ -165,8 +180,11 @@ class Delivery(models.Model):
             models.Index(fields=["subscriber", "-to_position"], name="delivery_of_subscriber"),
             models.Index(
                 fields=["subscriber"],
-                condition=Q(state__in=["queued", "sending", "deferred", "in_doubt", "expired"]),
-                name="delivery_not_over",
+                condition=Q(
+                    state__in=["queued", "sending", "deferred", "in_doubt", "expired"],
+                    taken_over_at=None,
+                ),
+                name="delivery_owed",
             ),
         ]
 

@@ -38,6 +38,9 @@ class Participant(models.Model):
     name_skeleton = models.CharField(max_length=640, help_text="Equal for look-alike names.")
     email = models.EmailField(blank=True, help_text="Private: never in a public answer.")
     email_verified_at = models.DateTimeField(null=True, blank=True)
+    email_changed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When another address, or none, took the place of one."
+    )
     url = models.URLField(max_length=500, blank=True)
     protected = models.BooleanField(
         default=False, help_text="Nobody else on the site may write under this name or one like it."

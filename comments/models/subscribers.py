@@ -200,13 +200,14 @@ class Channel(models.Model):
 
 
 class Mute(models.Model):
-    """A subscriber has left one conversation: a root and all below it."""
+    """A subscriber has left one conversation: a root and all below it; perhaps he came back."""
 
     subscriber = models.ForeignKey(
         Subscriber, on_delete=models.CASCADE, related_name="mutes", db_index=False
     )
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="+")
     root_number = models.PositiveBigIntegerField()
+    lifted_at = models.DateTimeField(null=True, help_text="When he came back; null: he has not.")
 
     class Meta:
         constraints = [

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import QuerySet
 
 from comments.models import (
     Channel,
     Delivery,
+    Edition,
     Frequency,
     Mention,
     Mute,
     Publication,
+    Selection,
     Subscriber,
     Subscription,
 )
@@ -24,7 +26,7 @@ from comments.rules.subscribing import address_key, scope_of
 
 State = Delivery.State
 NOT_RECEIVED = (State.CANCELLED, State.EXPIRED, State.BOUNCED)
-OVER = (State.SENT, State.CANCELLED, State.BOUNCED)
+WAITING = (State.QUEUED, State.DEFERRED)
 NOT_OVER = (State.QUEUED, State.SENDING, State.DEFERRED, State.IN_DOUBT, State.EXPIRED)
 
 AT_ONCE = 500
@@ -177,7 +179,7 @@ def readers_of(subscribers: Collection[Subscriber]) -> dict[int, Reader]:
             )
         )
     muted = defaultdict(set)
-    mutes = Mute.objects.filter(subscriber__in=ids)
+    mutes = Mute.objects.filter(subscriber__in=ids, lifted_at=None)
     for subscriber_id, thread_id, root in mutes.values_list(
         "subscriber_id", "thread_id", "root_number"
     ):
@@ -197,22 +199,28 @@ def readers_of(subscribers: Collection[Subscriber]) -> dict[int, Reader]:
 def received_by(subscriber_id: int, news: Iterable[News]) -> set[Item]:
     """Returns which of these things a subscriber was sent, or is to be sent, already.
 
-    What an edition left out, because it could not be read then, was not.
+    What an edition left out, because it could not be read then, was not. What waits is rendered
+    once more when it leaves, from its selection.
     """
     news = list(news)
     first = {one.first_position for one in news if one.first_position is not None}
     if not first:
         return set()
-    # Up to where it is published now: what was there again before may have been sent then.
     covering = Delivery.objects.filter(
-        Q(to_position__gte=min(first)) & Q(after_position__lt=max(one.position for one in news)),
-        subscriber_id=subscriber_id,
+        to_position__gte=min(first), subscriber_id=subscriber_id
     ).exclude(state__in=NOT_RECEIVED)
     return {
         (thread_id, comment_id)
         for delivery in covering.select_related("edition", "selection")
-        for thread_id, comment_id in (delivery.edition or delivery.selection).items
+        for thread_id, comment_id in held_by(delivery).items
     }
+
+
+def held_by(delivery: Delivery) -> Edition | Selection:
+    """Returns what says what a mail holds: how it was rendered, once it cannot be otherwise."""
+    if delivery.state in WAITING or delivery.edition is None:
+        return delivery.selection
+    return delivery.edition
 
 
 def with_both_channels(subscribers: Collection[int]) -> set[int]:
@@ -225,37 +233,20 @@ def with_both_channels(subscribers: Collection[int]) -> set[int]:
 def unfinished_of(subscribers: Collection[int]) -> dict[tuple[int, str], list[Delivery]]:
     """Returns the news that each subscriber is still owed: by kind, oldest first.
 
-    That is what is not over yet, and what expired since the last that is: nobody has sent it. What
-    is in doubt and not tried again by itself is over: it was perhaps received, and counts as that.
+    That is what is not over yet, and what expired and was not taken over. What is in doubt and not
+    tried again by itself is over: it was perhaps received, and counts as that.
     """
-    news = Delivery.objects.filter(kind__in=[Delivery.Kind.DIGEST, Delivery.Kind.INSTANT])
-    left_alone = Q(state=State.IN_DOUBT, due_at=None)
-    rows = list(
-        news.filter(subscriber__in=subscribers, state__in=NOT_OVER)
-        .exclude(left_alone)
+    rows = (
+        Delivery.objects.filter(
+            kind__in=[Delivery.Kind.DIGEST, Delivery.Kind.INSTANT],
+            subscriber__in=subscribers,
+            state__in=NOT_OVER,
+            taken_over_at=None,
+        )
+        .exclude(state=State.IN_DOUBT, due_at=None)
         .order_by("to_position", "pk")
     )
-    if not rows:
-        return {}
-    # Of those alone who are owed something: a history of years is behind each of the others.
-    reached = {
-        (pk, kind): (position, planned_at)
-        for pk, kind, position, planned_at in news.filter(
-            Q(state__in=OVER) | left_alone, subscriber__in={one.subscriber_id for one in rows}
-        )
-        .values_list("subscriber_id", "kind")
-        .annotate(Max("to_position"), Max("created_at"))
-    }
     found = defaultdict(list)
     for one in rows:
-        last = reached.get((one.subscriber_id, one.kind))
-        # Of several mails of one moment, one that went does not stand for those that did not.
-        is_past = last is not None and (one.to_position, one.created_at) < last
-        if one.state != State.EXPIRED or not is_past:
-            found[one.subscriber_id, one.kind].append(one)
+        found[one.subscriber_id, one.kind].append(one)
     return found
-
-
-def has_expired(deliveries: Iterable[Delivery]) -> bool:
-    """Returns whether one of these was given up: what it had is to be taken over."""
-    return any(one.state == State.EXPIRED for one in deliveries)

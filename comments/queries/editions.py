@@ -179,7 +179,7 @@ def _content_of(comment: Comment, *, site: Site) -> CommentContent:
         votes=comment.votes_up - comment.votes_down,
         replies=comment.total_count,
         answers=(
-            Answered(answered.number or 0, answered.author_name, answered.html)
+            Answered(answered.pk, answered.number or 0, answered.author_name, answered.html)
             if answered is not None and answered.visible
             else None
         ),

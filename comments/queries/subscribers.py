@@ -140,9 +140,9 @@ def settings_of(subscriber: Subscriber) -> dict[str, Any]:
         ],
         "muted": [
             {"thread": key, "root": root}
-            for key, root in subscriber.mutes.order_by("pk").values_list(
-                "thread__key", "root_number"
-            )
+            for key, root in subscriber.mutes.filter(lifted_at=None)
+            .order_by("pk")
+            .values_list("thread__key", "root_number")
         ],
     }
 

@@ -22,6 +22,7 @@ MOST_POSTS = 60
 class Answered:
     """What a comment answers; readers can see it."""
 
+    id: int
     number: int
     author: str
     html: str

@@ -267,7 +267,8 @@ class LeavePage(SecretPage):
         if found is None or named.conversation is None:
             return None
         thread_id, number = named.conversation
-        is_left = self.subscriber.mutes.filter(thread_id=thread_id, root_number=number).exists()
+        left = self.subscriber.mutes.filter(lifted_at=None)
+        is_left = left.filter(thread_id=thread_id, root_number=number).exists()
         return None if is_left else found
 
     def _named_conversation(self, named: Scope) -> Left | None:
@@ -358,7 +359,7 @@ class SettingsPage(SecretPage):
     def _show(self, form: SettingsForm, *, notice: str = "", status: int = 200) -> HttpResponse:
         subscriber = self.subscriber
         others = subscriber.subscriptions.exclude(state=State.ACTIVE)
-        mutes = subscriber.mutes.select_related("thread").order_by("pk")
+        mutes = subscriber.mutes.filter(lifted_at=None).select_related("thread").order_by("pk")
         context = {
             "subscriber": subscriber,
             "form": form,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from io import StringIO
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -26,19 +27,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from comments.actions import suppressing
 from comments.actions.announcing import seal_publications
 from comments.actions.bouncing import take_bounce
 from comments.actions.checking_digests import check_digests
 from comments.actions.checking_mails import Report
 from comments.actions.posting import Submitted
-from comments.actions.settling import hand_over
+from comments.actions.sending import send_deliveries
 from comments.actions.subscribing import (
     Change,
     Times,
     change_settings,
     leave,
+    rejoin_conversation,
 )
-from comments.actions.suppressing import lift_suppression
+from comments.actions.transports import Parcel
 from comments.errors import Refusal
 from comments.mail import delivery_key
 from comments.models import (
@@ -55,6 +58,7 @@ from comments.models import (
     Subscription,
 )
 from comments.rules.bounces import Outcome
+from comments.rules.sending import Answer
 from tests.mailing import ASKER, morning, planned, post_as, subscribed, taken_on
 from tests.making import NOW, decide, later, make_thread, post, stored
 
@@ -383,9 +387,9 @@ def _never_answered(ana: Subscriber) -> str:
 
 def _taken_over_by_nobody(ana: Subscriber) -> str:
     first, second = digest_of(ana, 0), digest_of(ana, 1)
-    change(first, state="expired", sent_at=None)
+    change(first, state="expired", sent_at=None, taken_over_at=second.created_at)
     both = f"deliveries {first.pk} and {second.pk} to subscriber {ana.pk}"
-    return f"{both}: the first one expired, and the later one does not cover it"
+    return f"{both}: the first one was taken over, and the later one does not cover it"
 
 
 def _expired_and_forgotten(ana: Subscriber) -> str:
@@ -404,13 +408,13 @@ def _under_way_for_days(ana: Subscriber) -> str:
 def _due_in_a_year(ana: Subscriber) -> str:
     last = digest_of(ana, 2)
     change(last, state="deferred", due_at=morning(365), sent_at=None)
-    return f"delivery {last.pk}: does not leave for more than a week"
+    return f"delivery {last.pk}: does not leave for more than ten days"
 
 
 def _looked_for_in_a_year(ana: Subscriber) -> str:
     channel = ana.channels.get(kind=Channel.Kind.DIGEST)
     Channel.objects.filter(pk=channel.pk).update(due_at=morning(365))
-    return f"channel {channel.pk}: nobody looks for news for more than a week"
+    return f"channel {channel.pk}: nobody looks for news for more than ten days"
 
 
 def _left_out(ana: Subscriber) -> str:
@@ -513,7 +517,7 @@ def test_what_takes_over_a_mail_that_expired_may_cover_what_its_neighbour_did() 
     planned(later(300))
     assert told.count() == 4
     assert wrong() == []
-    change(told[1], state="cancelled")
+    change(told[1], state="cancelled", taken_over_at=None)
     assert [line for line in wrong() if "overlaps" in line]
 
 
@@ -577,6 +581,24 @@ def test_an_installation_without_any_mail_is_in_order() -> None:
 WHO = st.sampled_from(["ana", "bo", "cy"])
 WHICH = st.integers(0, 7)
 BOUNCES = [Outcome("hard", "5.2.2"), Outcome("soft", "4.2.2"), Outcome("complaint")]
+
+
+TAKEN, BUSY = Answer("end", 250), Answer("rcpt", 451)
+CUT = Answer("end", None, failure="ConnectionResetError")
+
+
+class Way:
+    """A connection to a mail server that answers as it is told to, over and over."""
+
+    answers: Iterator[Answer] = cycle([TAKEN])
+
+    def send(self, parcel: Parcel) -> Answer:
+        """Answers."""
+        assert parcel.content
+        return next(Way.answers)
+
+    def close(self) -> None:
+        """Hangs up."""
 
 
 class Mailroom(RuleBasedStateMachine):
@@ -689,15 +711,39 @@ class Mailroom(RuleBasedStateMachine):
     def send(self) -> None:
         taken_on(self.now)
 
-    @rule(which=WHICH, state=st.sampled_from(["expired", "cancelled", "deferred"]))
-    def fail(self, which: int, state: str) -> None:
-        """What a sender writes of a mail that a server did not take."""
-        waiting = list(Delivery.objects.filter(state__in=["queued", "deferred"]).order_by("pk"))
-        if waiting:
-            due_at = self.now if state == "deferred" else None
-            one = waiting[which % len(waiting)]
-            change(one, state=state, due_at=due_at)
-            hand_over(one.pk, now=self.now)
+    @rule(answers=st.lists(st.sampled_from([TAKEN, BUSY, CUT]), min_size=1, max_size=4))
+    def send_for_real(self, answers: list[Answer]) -> None:
+        """Mails go out, one is put off, of another nobody knows what came of it."""
+        self.now += timedelta(minutes=1)
+        Way.answers = cycle(answers)
+        send_deliveries(site_id=1, clock=lambda: self.now, transport=Way)
+
+    @rule(who=WHO)
+    def refuse_mail_to(self, who: str) -> None:
+        suppressing.suppress(
+            site_id=1, address=f"{who}@example.org", why="x", now=self.now, asker=ASKER, ends=False
+        )
+
+    @precondition(lambda self: self.submitted)
+    @rule(who=WHO, which=WHICH, back=st.booleans())
+    def mute(self, who: str, which: int, back: bool) -> None:
+        subscriber = Subscriber.objects.filter(address=f"{who}@example.org").first()
+        comment = stored(self.submitted[which % len(self.submitted)])
+        if subscriber is None or comment.root_number is None:
+            return
+        thread_id, root = comment.thread_id, comment.root_number
+        if back:
+            rejoin_conversation(
+                subscriber.token,
+                thread_id=thread_id,
+                root_number=root,
+                site_id=1,
+                asker=ASKER,
+                now=self.now,
+            )
+        else:
+            scope = f"conversation-{thread_id}-{root}"
+            leave(subscriber.token, scope=scope, site_id=1, asker=ASKER, now=self.now)
 
     @rule(which=WHICH, outcome=st.sampled_from(BOUNCES))
     def come_back(self, which: int, outcome: Outcome) -> None:
@@ -710,7 +756,7 @@ class Mailroom(RuleBasedStateMachine):
     @rule()
     def lift(self) -> None:
         for subscriber in Subscriber.objects.exclude(suppressed_at=None):
-            lift_suppression(subscriber_id=subscriber.pk, now=self.now)
+            suppressing.lift_suppression(subscriber_id=subscriber.pk, now=self.now)
 
     @rule()
     def seal(self) -> None:

@@ -177,7 +177,7 @@ def in_the_midst_of_a_message(*, nth: int) -> None:
 
 
 def _points() -> dict[str, Callable[[int], None]]:
-    from comments.actions import announcing, claiming, digesting
+    from comments.actions import announcing, claiming, digesting, planning
     from comments.actions.claiming import Clerk
     from comments.actions.editions import Editions
     from comments.actions.transports import SmtpTransport, _Conversation
@@ -185,7 +185,7 @@ def _points() -> dict[str, Callable[[int], None]]:
     return {
         "sealed, not committed": lambda nth: after(announcing, "_seal_rows", nth=nth),
         "sealed": lambda nth: after(digesting, "seal_publications", nth=nth),
-        "planned, not committed": lambda nth: after(digesting._Run, "plan", nth=nth),
+        "planned, not committed": lambda nth: after(planning.Run, "plan", nth=nth),
         "planned": lambda nth: before(Editions, "render", nth=nth),
         "rendered": lambda nth: after(Editions, "render", nth=nth),
         "marked, not committed": lambda nth: after(Clerk, "_claim", nth=nth),

@@ -86,7 +86,7 @@ def confirmation(scope: str = "confirm site daily", **fields: Any) -> EditionCon
 
 def answer(number: int, html: str, author: str = "Ana") -> Answered:
     """Returns what a comment answers."""
-    return Answered(number, author, html)
+    return Answered(number, number, author, html)
 
 
 def copy_of(content: EditionContent | Composed, values: Values = VALUES) -> bytes:

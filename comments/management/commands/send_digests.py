@@ -23,7 +23,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from comments.actions.digesting import Planned, plan_due
+from comments.actions.digesting import plan_due
+from comments.actions.planning import Planned
 from comments.actions.previewing import NotComposed, NotSent, send_test
 from comments.actions.sending import (
     ElsewhereError,
