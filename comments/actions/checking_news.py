@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from django.db.models import Exists, F, Min, OuterRef, Q
 
@@ -125,7 +126,7 @@ def _selections_of(subscribers: Sequence[int], *, after: int) -> dict[int, set[i
 
 def _left_by(subscribers: Sequence[int]) -> dict[int, set[Conversation]]:
     """Returns the conversations that each has ever left."""
-    found = defaultdict(set)
+    found = defaultdict[int, set[Conversation]](set)
     mutes = Mute.objects.filter(subscriber__in=subscribers)
     for subscriber_id, thread_id, root in mutes.values_list(
         "subscriber_id", "thread_id", "root_number"
@@ -209,14 +210,13 @@ def _named_then(*, site_id: int, after: int) -> dict[int, set[int]]:
     for thread_id, author_id, name, position in earlier:
         key = thread_id, author_id, name_key(name)
         came[key] = min(position, came.get(key, position))
-    found = defaultdict(set)
-    for position, thread_id, participant_id, text in mentions.values_list(
+    found = defaultdict[int, set[int]](set)
+    rows: Iterable[Any] = mentions.values_list(
         "comment__publications__position", "thread_id", "participant_id", "text"
-    ):
-        if (
-            came.get((thread_id, participant_id, name_key(text.removeprefix("@"))), position)
-            < position
-        ):
+    )
+    for position, thread_id, participant_id, text in rows:
+        key = thread_id, participant_id, name_key(text.removeprefix("@"))
+        if came.get(key, position) < position:
             found[position].add(participant_id)
     return found
 

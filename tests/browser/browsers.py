@@ -83,13 +83,16 @@ def new_page(
         profile = profile.new_context(**{"viewport": DESK, **options})
     page = profile.new_page()
 
+    def complain(text: str) -> None:
+        if not any(words in text for words in usual):
+            complaints.append(text)
+
     def heard(message: Any) -> None:
-        is_complaint = message.type in {"error", "warning"}
-        if is_complaint and not any(words in message.text for words in usual):
-            complaints.append(message.text)
+        if message.type in {"error", "warning"}:
+            complain(message.text)
 
     page.on("console", heard)
-    page.on("pageerror", lambda error: complaints.append(error.stack or str(error)))
+    page.on("pageerror", lambda error: complain(error.stack or str(error)))
     return page
 
 

@@ -7,7 +7,7 @@ complains about fails the test.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -57,9 +57,11 @@ def talk(site: Site, elsewhere: Elsewhere) -> Thread:
     return thread
 
 
-def opener(path: str, elsewhere: Elsewhere) -> AbstractContextManager[Opener]:
+def opener(
+    path: str, elsewhere: Elsewhere, *, usual: Collection[str] | None = None
+) -> AbstractContextManager[Opener]:
     """Gives a function that opens the page in a fresh profile; complaints fail the test."""
-    return opener_at(path, elsewhere.origin, usual=REFUSED)
+    return opener_at(path, elsewhere.origin, usual=usual or REFUSED)
 
 
 def heard_of(page: Page, name: str) -> list[Any]:
@@ -527,6 +529,28 @@ def test_a_thread_is_read_where_what_writes_cannot_be_loaded_and_no_text_is_lost
         expect(page.locator("#comment-4")).to_contain_text("Noch einmal.")
         assert stored()[3:] == ["Noch einmal."]
         expect(page).to_have_url(f"{elsewhere.origin}/#comment-1")
+
+
+def test_a_thread_is_read_where_what_writes_throws_and_no_text_is_lost(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    broken = 'export function startOwn() { throw new Error("broken") }'
+    with opener(chromium, elsewhere, usual=(*REFUSED, "Error: broken")) as open_:
+        page = open_()
+        page.route(
+            "**/thread/own*.js",
+            lambda route: route.fulfill(body=broken, content_type="text/javascript"),
+        )
+        page.reload()
+        expect(page.locator("#reply p.notice")).to_contain_text("This could not be loaded.")
+        page.get_by_role("button", name="Collapse 1 reply").click()
+        expect(page.locator("#comment-2")).to_be_hidden()
+        write(page, "All the same.", name="Dan")
+        page.unroute("**/thread/own*.js")
+        page.reload()
+        expect(text_of(page)).to_have_value("All the same.")
+        press(page, "Post")
+        expect(page.locator("#comment-4")).to_contain_text("All the same.")
 
 
 def test_the_posts_page_is_read_and_posts_where_what_writes_cannot_be_loaded(

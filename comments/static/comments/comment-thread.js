@@ -135,9 +135,14 @@ class CommentThread extends HTMLElement {
         const isAwaited = load === loadWriting ? waiting : undefined;
         if (!start) return isAwaited?.failed(attach);
         missing.delete(load);
-        isAwaited?.before();
-        start(view);
-        isAwaited?.after();
+        try {
+          isAwaited?.before();
+          start(view);
+          isAwaited?.after();
+        } catch (error) {
+          reportError(error);
+          isAwaited?.failed(() => this.#start());
+        }
       });
     attach();
   }
