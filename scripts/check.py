@@ -39,6 +39,7 @@ WITHOUT_DATABASE = tuple(
         "blog/seed",
         "blog/test_serving.py",
         "browser",
+        "commands/test_screen_stream.py",
         "concurrency",
         "house",
         "mail",

@@ -20,6 +20,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.cache import cache
+from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis.database import DirectoryBasedExampleDatabase
 
@@ -27,6 +28,7 @@ from comments.management.commands import send_digests
 from comments.queries.learning import forget_models
 from comments.queries.pages import page_store
 from comments.queries.sites import forget_profiles
+from tests.migrated import filled_from, postgres_template, sqlite_template
 from tests.smtp_server import MailHost, mail_host
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,8 @@ SHARED_DATA = Path(os.environ.get("REJOINDER_SHARED_DATA") or ROOT.parent / "sha
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CANNOT_RUN_HERE = "cannot run here: "
 WITHOUT_SHARED_DATA = "outside data is absent: "
+IN_MEMORY = "file:memorydb_default?mode=memory&cache=shared"
+"""Where Django has a test database on SQLite, unless its settings name another place."""
 
 # Two busy cores make any deadline a matter of luck. In CI each run tries the same examples, so that
 # a red run is red because of its change.
@@ -73,6 +77,32 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a migrated SQLite database to copy."""
+    return sqlite_template(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[None]:
+    """Lets the database of the tests begin as a copy of a migrated one.
+
+    What makes it migrates it all the same, and finds that nothing is left to do.
+    """
+    connection = connections["default"]
+    if isinstance(connection, DatabaseWrapper):
+        with filled_from(request.getfixturevalue("migrated"), IN_MEMORY):
+            yield
+        return
+    with postgres_template(tmp_path_factory, os.environ["DATABASE_URL"]) as name:
+        connection.settings_dict["TEST"]["TEMPLATE"] = name
+        yield
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from comments.actions.digesting import plan_due
-from comments.actions.planning import Planned
 from comments.actions.people import GuestName, Writer
+from comments.actions.planning import Planned
 from comments.actions.posting import Submitted, submit_comment
 from comments.actions.subscribing import Asker, Times, confirm, subscribe
 from comments.models import (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from xml.etree.ElementTree import Element
 from zoneinfo import available_timezones
@@ -74,9 +75,13 @@ def english_in(text: str) -> list[str]:
     return [word for word in _WORD.findall("".join(outside)) if word not in NAMES]
 
 
-def english_on(page: bytes | str) -> list[str]:
-    """Returns the English that is left on a page of HTML: in its text, and in what is read out."""
-    root = html5lib.parse(page, namespaceHTMLElements=False)
+def english_on(page: bytes | str | Element) -> list[str]:
+    """Returns the English that is left on a page of HTML: in its text, and in what is read out.
+
+    Args:
+        page: as it was served, or as it was parsed, without namespaces.
+    """
+    root = page if isinstance(page, Element) else html5lib.parse(page, namespaceHTMLElements=False)
     left = english_in("".join(_texts(root)))
     for element in root.iter():
         for name, value in _spoken(element):
@@ -87,9 +92,15 @@ def english_on(page: bytes | str) -> list[str]:
     return left
 
 
+@cache
+def _zones() -> set[str]:
+    """Returns the names of all zones, for which the machine's directories are searched."""
+    return available_timezones()
+
+
 def _texts(element: Element) -> Iterator[str]:
     """Yields the text of an element in the order of the page, code and names of zones apart."""
-    is_zone = element.tag == "option" and element.text in available_timezones()
+    is_zone = element.tag == "option" and element.text in _zones()
     if element.tag not in {"script", "style", "code"} and isinstance(element.tag, str):
         yield "" if is_zone else element.text or ""
         for child in element:

@@ -220,18 +220,24 @@ def test_whoever_leaves_while_a_planner_is_at_work_is_let_go() -> None:
 @pytest.mark.parametrize(
     "change", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]
 )
-@pytest.mark.parametrize("hour", [1, 2, 3, 7])
-def test_a_clock_change_gives_one_digest_a_day(change: datetime, hour: int) -> None:
+def test_a_clock_change_gives_one_digest_a_day(change: datetime) -> None:
     begin = change - timedelta(hours=36)
     thread = make_thread(now=begin)
-    ana = subscribed(now=begin, times=Times(tz="Europe/Berlin", send_hour=hour))
+    people = [
+        subscribed(
+            f"at-{hour}@example.org", now=begin, times=Times(tz="Europe/Berlin", send_hour=hour)
+        )
+        for hour in (1, 2, 3, 7)
+    ]
     for half_hours in range(4 * 48):
         now = begin + timedelta(minutes=30 * half_hours + 1)
         post(thread, now=now)
         planned(now)
         taken_on()
-    periods = list(ana.deliveries.filter(kind="digest").values_list("period", flat=True))
-    assert len(periods) == len(set(periods)) == 4
+    for person in people:
+        found = person.deliveries.filter(kind="digest").values_list("period", flat=True)
+        periods = list(found)
+        assert len(periods) == len(set(periods)) == 4, person.address
 
 
 def test_a_zone_that_moves_every_hour_gives_no_second_mail_for_a_date() -> None:

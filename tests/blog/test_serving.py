@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,6 +58,13 @@ def test_a_taken_port_is_said_before_anything_is_done(
 def test_what_is_no_port_is_refused(port: str) -> None:
     with pytest.raises(CommandError, match="is no port"):
         call_command("serve", f"--port={port}")
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated: Path) -> Path:
+    """Returns the directory of an installation whose database has its tables already."""
+    shutil.copy(migrated, tmp_path / "blog.sqlite3")
+    return tmp_path
 
 
 @contextmanager
@@ -169,8 +177,8 @@ def test_the_server_answers_and_ends_cleanly_when_told_to_stop(tmp_path: Path) -
 
 
 @needs_proc
-def test_ctrl_c_ends_the_server_at_once_and_without_a_word(tmp_path: Path) -> None:
-    with serving(tmp_path) as (server, connection):
+def test_ctrl_c_ends_the_server_at_once_and_without_a_word(site: Path) -> None:
+    with serving(site) as (server, connection):
         # A worker that hears Ctrl-C and then its server is told twice, and may wait for itself.
         background = wait_for_background(server)
         for process in processes_of(server):
@@ -188,9 +196,9 @@ def test_ctrl_c_ends_the_server_at_once_and_without_a_word(tmp_path: Path) -> No
 
 @needs_proc
 def test_background_work_that_is_killed_is_begun_again_and_ends_with_the_server(
-    tmp_path: Path,
+    site: Path,
 ) -> None:
-    with serving(tmp_path) as (server, connection):
+    with serving(site) as (server, connection):
         first = wait_for_background(server)
         os.kill(first, signal.SIGKILL)
         second = wait_for_background(server, but_not=first)
@@ -201,8 +209,8 @@ def test_background_work_that_is_killed_is_begun_again_and_ends_with_the_server(
 
 
 @needs_proc
-def test_background_work_can_be_left_to_another_machine(tmp_path: Path) -> None:
-    with serving(tmp_path, "--no-work") as (server, _):
+def test_background_work_can_be_left_to_another_machine(site: Path) -> None:
+    with serving(site, "--no-work") as (server, _):
         time.sleep(1)
         assert not any(
             b"work" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
@@ -251,9 +259,9 @@ def listener_at(address: str, *, since: int | None = None) -> Listener:
 
 @needs_proc
 def test_streams_are_served_beside_and_again_when_killed_and_end_with_the_server(
-    tmp_path: Path,
+    site: Path,
 ) -> None:
-    with serving(tmp_path) as (server, connection):
+    with serving(site) as (server, connection):
         thread = thread_at(connection)
         address = thread["links"]["stream"]
         assert urlsplit(address).hostname == "127.0.0.1"
@@ -277,9 +285,9 @@ def test_streams_are_served_beside_and_again_when_killed_and_end_with_the_server
 
 
 @needs_proc
-def test_told_to_stop_the_server_ends_its_streams_cleanly(tmp_path: Path) -> None:
+def test_told_to_stop_the_server_ends_its_streams_cleanly(site: Path) -> None:
     with (
-        serving(tmp_path) as (server, connection),
+        serving(site) as (server, connection),
         listener_at(thread_at(connection)["links"]["stream"]) as reader,
     ):
         reader.wait_for(0)
@@ -290,8 +298,8 @@ def test_told_to_stop_the_server_ends_its_streams_cleanly(tmp_path: Path) -> Non
 
 
 @needs_proc
-def test_a_site_can_be_without_streams(tmp_path: Path) -> None:
-    with serving(tmp_path, "--no-stream") as (server, connection):
+def test_a_site_can_be_without_streams(site: Path) -> None:
+    with serving(site, "--no-stream") as (server, connection):
         assert thread_at(connection)["links"]["stream"] is None
         wait_for_background(server)
         for process in processes_of(server):

@@ -17,6 +17,9 @@ from tests.making import post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+SEEN = "Object.keys(localStorage).find((name) => name.startsWith('comment-thread:seen:'))"
+"""What keeps how far one has read, if anything does."""
+
 
 @pytest.fixture
 def talk(site: Site) -> Thread:
@@ -233,7 +236,7 @@ def test_what_is_new_since_the_last_visit_is_marked_counted_and_found(
     with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator(".tools button").first).to_be_visible()
-        page.wait_for_function("localStorage.getItem('comment-thread:seen')")
+        page.wait_for_function(SEEN)
         expect(page.locator(".is-new")).to_have_count(0)
         asked_in_a_thread(lambda: [post(talk, "New.", name="Fay", to=1), post(talk, "Too.")])
         page.reload()
@@ -261,9 +264,9 @@ def test_a_page_behind_another_tab_has_not_been_seen(
         page.goto(f"{live_server.url}{TALK}")
         expect(page.locator(".tools button").first).to_be_visible()
         expect(page.locator("#comment-4 h3 .is-own")).to_have_count(0)
-        assert page.evaluate("localStorage.getItem('comment-thread:seen')") is None
+        assert not page.evaluate(SEEN)
         page.evaluate("shown = true; document.dispatchEvent(new Event('visibilitychange'))")
-        page.wait_for_function("localStorage.getItem('comment-thread:seen')")
+        page.wait_for_function(SEEN)
 
 
 def test_mentions_of_oneself_stand_out(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,8 +89,9 @@ class RealSite:
 
 
 @pytest.fixture
-def real_site(tmp_path: Path) -> Iterator[RealSite]:
+def real_site(tmp_path: Path, migrated: Path) -> Iterator[RealSite]:
     """Returns the production server."""
+    shutil.copy(migrated, tmp_path / "blog.sqlite3")
     site = RealSite(tmp_path)
     site.start()
     yield site

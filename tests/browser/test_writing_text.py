@@ -77,6 +77,28 @@ def test_two_tabs_keep_what_each_has_typed(
         expect(text_of(two)).to_have_value("In both tabs, and longer.")
 
 
+def test_a_tab_that_sees_late_what_another_keeps_undoes_none_of_it(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with visitor(chromium, live_server, OWN) as visit:
+        one = visit()
+        two = visit(by=one.context)
+        # Browsers tell a tab of what others keep when they come to it.
+        one.evaluate(
+            "() => { const old = {...localStorage};"
+            " Storage.prototype.getItem = (name) => old[name] ?? null; }"
+        )
+        reply_to(two, 1)
+        write(two, "Of the second tab.")
+        two.close()
+        write(one, "Of the first tab.")
+        press(one, "Post")
+        expect(one.locator("#comment-3")).to_contain_text("Of the first tab.")
+        three = visit(by=one.context)
+        reply_to(three, 1)
+        expect(text_of(three)).to_have_value("Of the second tab.")
+
+
 def test_leaving_is_asked_about_only_where_nothing_can_be_kept(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from comments.actions.digesting import plan_due
 from comments.management.commands import send_digests
 from comments.management.commands.send_digests import Progress, duration
 from comments.models import Channel, Delivery, PostOffice
-from tests.concurrency.conftest import PATIENCE_SECONDS, environment, migrate
+from tests.concurrency.conftest import PATIENCE_SECONDS, environment
 from tests.conftest import ROOT
 from tests.mailing import digests, morning, planned, subscribed
 from tests.making import NOW, later, make_thread, post
@@ -257,9 +258,8 @@ def test_the_loop_goes_on_while_the_database_is_away_and_ends_when_it_is_told(
     assert len(calls) == 3
 
 
-def test_sigterm_finishes_the_message_that_is_under_way(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'sent.sqlite3'}"
-    migrate(url)
+def test_sigterm_finishes_the_message_that_is_under_way(tmp_path: Path, migrated: Path) -> None:
+    url = f"sqlite:///{shutil.copy(migrated, tmp_path / 'sent.sqlite3')}"
     script = (
         "import django; django.setup()\n"
         "from tests.commands.test_send_digests import A_YEAR, news, planned, morning\n"

@@ -21,9 +21,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.conftest import CANNOT_RUN_HERE, ROOT
+from tests.migrated import create_postgres, drop_postgres
+from tests.migrated import postgres_template as shared_template
 
 ACTOR = Path(__file__).with_name("actor.py")
 POSTGRES = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
@@ -221,34 +222,14 @@ def wait_until(condition: Callable[[], bool], server: subprocess.Popen[bytes]) -
         sleep(0.05)
 
 
-def migrate(database_url: str) -> None:
-    """Makes the tables of a new database."""
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        env=environment(database_url),
-        cwd=ROOT,
-        check=True,
-    )
-
-
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a migrated SQLite database to copy."""
-    path = tmp_path_factory.mktemp("template") / "template.sqlite3"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_template() -> Iterator[str]:
+def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Returns the name of a migrated PostgreSQL database to copy."""
     try:
         psycopg.connect(POSTGRES, connect_timeout=5).close()
     except psycopg.Error as error:
         pytest.skip(f"{CANNOT_RUN_HERE}no PostgreSQL (TEST_DATABASE_URL): {type(error).__name__}")
-    name = f"rejoinder_template_{secrets.token_hex(6)}"
-    with postgres_database(name, template="template0"):
-        migrate(address_of(name))
+    with shared_template(tmp_path_factory, POSTGRES) as name:
         yield name
 
 
@@ -261,17 +242,11 @@ def address_of(name: str) -> str:
 def postgres_database(name: str, *, template: str) -> Iterator[None]:
     """Lets a database be there for a while."""
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+        create_postgres(connection, name, template=template)
         try:
             yield
         finally:
-            connection.execute(
-                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            drop_postgres(connection, name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -279,7 +254,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     """Returns an installation of its own for each test, once on each kind of database."""
     if request.param == "sqlite":
         copy = tmp_path / "busy.sqlite3"
-        shutil.copy(request.getfixturevalue("sqlite_template"), copy)
+        shutil.copy(request.getfixturevalue("migrated"), copy)
         made = Installation(f"sqlite:///{copy}")
         try:
             yield made

@@ -89,7 +89,7 @@ def see(address: str, *, status: int = 200, browser: Browser | None = None) -> B
 
 def assert_translated(browser: Browser) -> None:
     """Checks that the page a browser shows has no English of its own, and says its language."""
-    assert english_on(browser.shown.response.content) == []
+    assert english_on(browser.shown.root) == []
     assert (browser.shown.root.get("lang"), browser.shown.root.get("dir")) == (LANGUAGE, "ltr")
 
 

@@ -47,27 +47,33 @@ const MOST = 200;
 /** @typedef {"localStorage" | "sessionStorage"} Area */
 const LONG = /** @type {Area} */ ("localStorage");
 
-/** @param {string} shelf @param {Area} area @returns {[string, any][]} */
-function entries(shelf, area) {
+/** Each value is an item of its own: tabs see each other's late, and would undo each other's in one.
+ * @param {string} shelf @param {string} key */
+const named = (shelf, key) => `${PREFIX}${shelf}:${key}`;
+
+/** Returns what was kept on a shelf under a key, or undefined. @param {string} shelf @param {string} key */
+export function recall(shelf, key, area = LONG) {
   try {
-    return JSON.parse(window[area].getItem(PREFIX + shelf) || "[]");
+    return JSON.parse(window[area].getItem(named(shelf, key)) || "{}").value;
   } catch {
-    return [];
+    return undefined;
   }
 }
 
-/** Returns what was kept on a shelf under a key, or undefined. @param {string} shelf @param {string} key */
-export const recall = (shelf, key, area = LONG) => entries(shelf, area).find(([name]) => name === key)?.[1];
-
 /**
- * Keeps a value; undefined forgets it. A shelf holds the 200 entries that were kept last.
+ * Keeps a value; undefined forgets it. A shelf holds the 200 values that were kept last.
  * @param {string} shelf @param {string} key @param {any} value
  */
 export function remember(shelf, key, value, area = LONG) {
-  const kept = entries(shelf, area).filter(([name]) => name !== key);
-  if (value !== undefined) kept.push([key, value]);
   try {
-    window[area].setItem(PREFIX + shelf, JSON.stringify(kept.slice(-MOST)));
+    const store = window[area];
+    if (value === undefined) return store.removeItem(named(shelf, key));
+    store.setItem(named(shelf, key), JSON.stringify({ at: Date.now(), value }));
+    const names = Object.keys(store).filter((name) => name.startsWith(named(shelf, "")));
+    if (names.length <= MOST) return;
+    /** @type {Fn} */
+    const at = (name) => JSON.parse(store.getItem(name) || "{}").at;
+    for (const name of names.sort((a, b) => at(a) - at(b)).slice(0, -MOST)) store.removeItem(name);
   } catch {
     // Storage is full or forbidden: nothing is remembered.
   }
