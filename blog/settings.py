@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 # itself (comments/api/authentication.py), so its public reads neither read nor set a cookie.
 MIDDLEWARE = [
     "blog.health.Health",
+    "comments.api.stored_answers.StoredAnswers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "blog.policy.PagePolicy",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from email.utils import parseaddr
+from typing import Any
 
 from django.conf import settings
 
@@ -28,7 +30,9 @@ class Options:
     """Weight of the open reports of a comment at which it is held; one from somebody new is 1."""
     audit_share: float = 0.0
     """Of all comments, so many are put before moderators by lot, 0 to 1."""
-    page_cache_bytes: int = 64 * 1024 * 1024
+    page_cache_bytes: int = 16 * 1024 * 1024
+    metrics_dir: str = ""
+    """Directory that processes count into (``comments/metrics.py``). Empty: nothing is counted."""
     stream_url: str = ""
     """Where readers find the live streams: an origin; ``:PORT`` for another port of the site's own
     host; ``/`` for the site's own origin. Empty: nobody serves streams, and readers ask."""
@@ -52,13 +56,27 @@ class Options:
 def options() -> Options:
     """Returns the settings as they are now (tests override them)."""
     given = getattr(settings, "REJOINDER", {})
+    kept = _kept
+    if kept is not None and kept[0] == given and kept[1] == settings.DEFAULT_FROM_EMAIL:
+        return kept[2]
+    return _read(given, settings.DEFAULT_FROM_EMAIL)
+
+
+def _read(given: dict[str, Any], default_from_email: str) -> Options:
+    """Returns the settings, and keeps them with what they were read from: a page of comments asks
+    for them hundreds of times.
+    """
+    global _kept  # noqa: PLW0603
     known = {item.name.upper(): item.name for item in fields(Options)}
     found = Options(**{known[key]: value for key, value in given.items()})
-    if found.mail_bounces and found.message_id_domain:
-        return found
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return replace(
+    domain = parseaddr(default_from_email)[1].rpartition("@")[2] or "localhost"
+    found = replace(
         found,
         mail_bounces=found.mail_bounces or f"bounces@{domain}",
         message_id_domain=found.message_id_domain or domain,
     )
+    _kept = (deepcopy(given), default_from_email, found)
+    return found
+
+
+_kept: tuple[dict[str, Any], str, Options] | None = None

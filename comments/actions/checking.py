@@ -9,7 +9,7 @@ are facts, known outside; where they do not agree, somebody has to look.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,10 +64,16 @@ class Difference:
     repairable: bool = False
 
 
-def check_thread(thread_id: int) -> Iterator[Difference]:
-    """Yields everything in a thread that does not agree with the states of its comments."""
+def check_thread(
+    thread_id: int, *, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Difference]:
+    """Yields everything in a thread that does not agree with the states of its comments.
+
+    Args:
+        progress: called now and then with how many numbered comments have been looked at.
+    """
     with one_moment():
-        yield from _differences(Thread.objects.get(pk=thread_id))
+        yield from _differences(Thread.objects.get(pk=thread_id), progress)
 
 
 @transaction.atomic(durable=True)
@@ -116,9 +122,11 @@ def one_moment() -> Iterator[None]:
                 cursor.execute("ROLLBACK")
 
 
-def _differences(thread: Thread) -> Iterator[Difference]:
+def _differences(
+    thread: Thread, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Difference]:
     yield from _of_series(thread)
-    yield from _of_numbered_comments(thread)
+    yield from _of_numbered_comments(thread, progress)
     yield from _of_waiting_comments(thread)
     yield from _of_votes(thread)
     yield from _of_participations(thread)
@@ -138,8 +146,9 @@ class _Level:
 class _Walk:
     """The numbered comments of a thread in order of path; keeps those that are not finished."""
 
-    def __init__(self, thread: Thread) -> None:
+    def __init__(self, thread: Thread, progress: Callable[[int], None]) -> None:
         self.thread = thread
+        self.progress = progress
         self.roots = self.visible = self.visible_roots = 0
         self._found: list[Difference] = []
         self._open: dict[bytes, _Level] = {}
@@ -155,7 +164,9 @@ class _Walk:
 
     def _standings(self) -> Iterator[Standing]:
         rows = Comment.objects.filter(thread=self.thread, path__isnull=False).order_by("path")
-        for row in rows.values(*_COUNTED).iterator(chunk_size=AT_ONCE):
+        for at, row in enumerate(rows.values(*_COUNTED).iterator(chunk_size=AT_ONCE)):
+            if at % AT_ONCE == 0:
+                self.progress(at)
             path = bytes(row["path"])
             if path in self._open or not path or len(path) % BYTES_PER_LEVEL:
                 self._note(row, "path", numbers_in(path), "one of its own")
@@ -237,8 +248,8 @@ def _readable(row: dict[str, Any]) -> bool:
     )
 
 
-def _of_numbered_comments(thread: Thread) -> Iterator[Difference]:
-    walk = _Walk(thread)
+def _of_numbered_comments(thread: Thread, progress: Callable[[int], None]) -> Iterator[Difference]:
+    walk = _Walk(thread, progress)
     yield from walk.differences()
     for field, expected in (
         ("visible_count", walk.visible),

@@ -1,9 +1,15 @@
-"""Deriving every comment's status from the record alone, and comparing it with the tables."""
+"""Deriving every comment's status from the record alone, and comparing it with the tables.
+
+Comments are compared in batches of rising ids, each with what the record says of these ids: memory
+does not grow with the thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from comments.actions.checking import one_moment
 from comments.models import Comment, LogKind, LogRow, Thread
@@ -22,50 +28,63 @@ class Mismatch:
     derived: str | None
 
 
-def mismatches(thread_id: int) -> Iterator[Mismatch]:
-    """Yields the comments of a thread whose status is not the one that its record gives."""
+def mismatches(
+    thread_id: int, *, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Mismatch]:
+    """Yields the comments of a thread whose status is not the one that its record gives.
+
+    Args:
+        progress: called after each batch with how many comments have been compared.
+    """
     with one_moment():
         thread = Thread.objects.get(pk=thread_id)
-        derived = _replay(thread)
-        comments = Comment.objects.filter(thread=thread).order_by("pk")
-        for comment_id, status in comments.values_list("pk", "status").iterator(AT_ONCE):
-            given = derived.status_of(comment_id)
-            if given != status:
-                yield Mismatch(thread.key, comment_id, status, given)
-            derived.single.pop(comment_id, None)
-        for comment_id, given in sorted(derived.single.items()):
-            yield Mismatch(thread.key, comment_id, None, given)
+        adopted = _Adopted(thread)
+        comments = Comment.objects.filter(thread=thread).order_by("pk").values_list("pk", "status")
+        after, done = 0, 0
+        while True:
+            batch = list(comments.filter(pk__gt=after)[:AT_ONCE])
+            is_last = len(batch) < AT_ONCE
+            derived = _derived(thread, after=after, up_to=None if is_last else batch[-1][0])
+            for comment_id, status in batch:
+                given = derived.pop(comment_id, None) or adopted.status_of(comment_id)
+                if given != status:
+                    yield Mismatch(thread.key, comment_id, status, given)
+            for comment_id, given in sorted(derived.items()):
+                yield Mismatch(thread.key, comment_id, None, given)
+            done += len(batch)
+            progress(done)
+            if is_last:
+                return
+            after = batch[-1][0]
 
 
-class _Derived:
-    """What the record says: runs of adopted comments, and single ones after them."""
+def _derived(thread: Thread, *, after: int, up_to: int | None) -> dict[int, str]:
+    """Returns the statuses that the record gave single comments last, by their ids."""
+    rows = _rows(thread).filter(kind__in=STATE_KINDS, comment_id__gt=after)
+    if up_to is not None:
+        rows = rows.filter(comment_id__lte=up_to)
+    found = rows.values_list("comment_id", "to_status").iterator(AT_ONCE)
+    return {comment_id: status for comment_id, status in found if comment_id is not None}
 
-    def __init__(self) -> None:
-        self.adopted: list[tuple[str, int, int]] = []
-        self.single: dict[int, str] = {}
-        self._at = 0
+
+class _Adopted:
+    """The statuses that comments were taken into the record with, in runs of ids that rise."""
+
+    def __init__(self, thread: Thread) -> None:
+        # A row has up to two thousand runs: few rows at once.
+        rows = _rows(thread).filter(kind=LogKind.ADOPTED).values_list("evidence", flat=True)
+        self._runs = (run for evidence in rows.iterator(2) for run in evidence["runs"])
+        self._run: tuple[str, int, int] | None = next(self._runs, None)
 
     def status_of(self, comment_id: int) -> str | None:
         """Returns the status of a comment; to be asked in rising order of ids."""
-        if comment_id in self.single:
-            return self.single[comment_id]
-        while self._at < len(self.adopted) and self.adopted[self._at][2] < comment_id:
-            self._at += 1
-        if self._at < len(self.adopted) and self.adopted[self._at][1] <= comment_id:
-            return self.adopted[self._at][0]
+        while self._run is not None and self._run[2] < comment_id:
+            self._run = next(self._runs, None)
+        if self._run is not None and self._run[1] <= comment_id:
+            return self._run[0]
         return None
 
 
-def _replay(thread: Thread) -> _Derived:
-    derived = _Derived()
-    rows = LogRow.objects.filter(
-        site_id=thread.site_id, thread_id=thread.pk, kind__in=[LogKind.ADOPTED, *STATE_KINDS]
-    ).order_by("position")
-    fields = ("kind", "comment_id", "to_status", "evidence")
-    for kind, comment_id, to_status, evidence in rows.values_list(*fields).iterator(AT_ONCE):
-        if kind == LogKind.ADOPTED:
-            derived.adopted += [tuple(run) for run in evidence["runs"]]
-        else:
-            derived.single[comment_id] = to_status
-    derived.adopted.sort(key=lambda run: run[1])
-    return derived
+def _rows(thread: Thread) -> QuerySet[LogRow]:
+    rows = LogRow.objects.filter(site_id=thread.site_id, thread_id=thread.pk)
+    return rows.order_by("position")

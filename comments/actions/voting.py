@@ -66,7 +66,12 @@ def _count(comment: Comment, value: int, by: int) -> None:
 
 def votes_may_show(*, changed_at: datetime, now: datetime) -> bool:
     """Returns whether votes alone may raise the version of a thread last raised at that time."""
-    return now - changed_at >= timedelta(seconds=SHOW_VOTES_EVERY_SECONDS)
+    return now >= votes_show_at(changed_at=changed_at)
+
+
+def votes_show_at(*, changed_at: datetime) -> datetime:
+    """Returns from when on votes alone may raise the version of a thread last raised then."""
+    return changed_at + timedelta(seconds=SHOW_VOTES_EVERY_SECONDS)
 
 
 @transaction.atomic(durable=True)

@@ -17,15 +17,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from comments.actions.limiting import address_of, spend
-from comments.actions.voting import show_votes, votes_may_show
+from comments.actions.voting import show_votes, votes_may_show, votes_show_at
 from comments.api.authentication import NOBODY, Caller, caller_of
 from comments.api.rendering import HTML, JSON, dumps
+from comments.api.stored_answers import PublicAnswer, Standing
 from comments.conf import options
 from comments.errors import FieldError, LengthRequired, ThreadUnknown, ValidationFailed
 from comments.language import speaking
 from comments.queries.pages import page_store
 from comments.queries.sites import language_of, site_of
-from comments.queries.threads import ThreadHead, thread_by_key
+from comments.queries.threads import ThreadHead, standing_question, thread_by_key
 from comments.views.language import fragment_language
 from comments.words import gettext_noop, ngettext_lazy
 
@@ -49,6 +50,15 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired()
+
+    standing: Standing | None = None
+    """As long as what a public answer stands."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns the answer, with what it stands on if it is a public one."""
+        if isinstance(response, PublicAnswer):
+            response.standing = self.standing
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @cached_property
     def now(self) -> datetime:
@@ -77,6 +87,11 @@ class ApiView(APIView):
         if head.votes_changed and votes_may_show(changed_at=head.changed_at, now=self.now):
             show_votes(thread_id=head.id, now=self.now)
             head = thread_by_key(site_id=self.site.pk, key=key)
+        if head.key == key:
+            self.standing = Standing(
+                standing_question(site_id=self.site.pk, head=head),
+                until=votes_show_at(changed_at=head.changed_at) if head.votes_changed else None,
+            )
         return head
 
     def limit(self, name: str, *, caller: Caller = NOBODY) -> None:
@@ -136,17 +151,19 @@ def answer_read(
         "Vary": "Accept, Origin",
     }
     if _has(request.headers.get("If-None-Match", ""), etag):
-        return HttpResponse(status=304, headers=headers)
+        return PublicAnswer(status=304, headers=headers)
 
     def stored() -> bytes:
         body, link = make()
         return link.encode() + b"\n" + body
 
-    entry = page_store().get_or_make(f"{head.id}.{head.version}.{shape}", stored)
-    link, _, body = entry.partition(b"\n")
+    page_key = f"{head.id}.{head.version}.{shape}"
+    link, _, body = page_store().get_or_make(page_key, stored).partition(b"\n")
     if link:
         headers["Link"] = link.decode()
-    return HttpResponse(body, content_type=content_type, headers=headers)
+    answer = PublicAnswer(body, content_type=content_type, headers=headers)
+    answer.page_key = page_key
+    return answer
 
 
 def answer_made(request: Request, body: Mapping[str, Any]) -> HttpResponse:
@@ -155,8 +172,8 @@ def answer_made(request: Request, body: Mapping[str, Any]) -> HttpResponse:
     etag = f'W/"{blake2s(content, digest_size=12).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": PUBLIC, "Vary": "Accept, Origin"}
     if _has(request.headers.get("If-None-Match", ""), etag):
-        return HttpResponse(status=304, headers=headers)
-    return HttpResponse(content, content_type="application/json", headers=headers)
+        return PublicAnswer(status=304, headers=headers)
+    return PublicAnswer(content, content_type="application/json", headers=headers)
 
 
 def _has(if_none_match: str, etag: str) -> bool:

@@ -29,13 +29,14 @@ from comments.api.shapes import (
     page_json,
     thread_json,
 )
+from comments.api.stored_answers import Standing
 from comments.errors import FieldError, ValidationFailed
 from comments.queries.comments import comment_by_number
 from comments.queries.events import changes_since
 from comments.queries.listing import Shape, context_of, list_comments, list_replies
 from comments.queries.people import matching_participants
 from comments.queries.sites import comment_path, thread_path
-from comments.queries.threads import ThreadHead, thread_by_url, thread_counts
+from comments.queries.threads import ThreadHead, counts_in, counts_question, thread_by_url
 from comments.views.fragments import comment_html, replies_html, section_html
 from comments.words import gettext_noop
 
@@ -289,4 +290,6 @@ class Counts(ApiView):
                 length=LONGEST_KEY,
             )
             raise ValidationFailed([FieldError("#/key", "invalid", detail)])
-        return answer_made(request, {"counts": thread_counts(site_id=self.site.pk, keys=keys)})
+        question = counts_question(site_id=self.site.pk, keys=keys)
+        self.standing = Standing(question)
+        return answer_made(request, {"counts": counts_in(question, keys=keys)})

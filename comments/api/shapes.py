@@ -120,7 +120,7 @@ def _next_replies(item: Item) -> str | None:
 def _links(item: Item) -> dict[str, str]:
     if item.number is None:
         return {"self": absolute(f"{API}/comments/{item.id}/"), "page": item.page}
-    path = absolute(comment_path(item.thread_key, item.number))
+    path = f"{item.thread_address}comments/{item.number}/"
     return {
         "self": path,
         "page": f"{item.page}#comment-{item.number}",

@@ -14,12 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from comments.errors import NotFound
-from comments.models import Comment, Mention, Reference, Status, Thread
+from comments.models import Comment, Status, Thread
+from comments.queries.sites import absolute, thread_path
+from comments.queries.statements import any_of, fetch
 from comments.queries.threads import ThreadHead
-from comments.rules.threading import numbers_in
+from comments.rules.threading import BYTES_PER_LEVEL
 from comments.words import gettext_noop
 
 REFERENCES_SHOWN = 50
@@ -44,6 +46,8 @@ class Item:
     number: int | None
     thread_key: str
     page: str
+    thread_address: str
+    """Of the thread in the API, with its origin."""
     parent: int | None
     root: int | None
     depth: int
@@ -130,6 +134,53 @@ def reachable_in(thread_id: int) -> QuerySet[Comment]:
     return Comment.objects.filter(thread_id=thread_id, reachable=True)
 
 
+_WRITTEN = {"reply_to__number": "answered.number", "badges": "CAST(comment.badges AS text)"}
+_COLUMNS = ", ".join(_WRITTEN.get(name, f"comment.{name}") for name in ROW)
+_SELECT = (
+    f"SELECT {_COLUMNS} FROM comments_comment comment"  # noqa: S608
+    " LEFT JOIN comments_comment answered ON answered.id = comment.reply_to_id WHERE "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The comments of a list, as a statement written out: its columns are those of ``comment``."""
+
+    conditions: str
+    parameters: tuple[Any, ...]
+    order: str = "comment.path"
+
+    def where(self, condition: str, *parameters: Any) -> Rows:
+        """Returns those of them that meet a condition too, with ``%s`` for each parameter."""
+        return Rows(
+            f"{self.conditions} AND {condition}", (*self.parameters, *parameters), self.order
+        )
+
+    def by(self, order: str) -> Rows:
+        """Returns them in another order."""
+        return Rows(self.conditions, self.parameters, order)
+
+    def read(self, limit: int | None = None) -> list[Row]:
+        """Returns the first ``limit`` of them, or all, in the shape that ``items_from`` takes."""
+        statement = f"{_SELECT}{self.conditions} ORDER BY {self.order}"
+        parameters = self.parameters
+        if limit is not None:
+            statement += " LIMIT %s"
+            parameters = (*parameters, limit)
+        return [_row(values) for values in fetch(statement, parameters)]
+
+
+def _row(values: Sequence[Any]) -> Row:
+    row = dict(zip(ROW, values, strict=True))
+    row["badges"] = json.loads(row["badges"]) if row["badges"] != "[]" else []
+    return row
+
+
+def reachable_rows(thread_id: int) -> Rows:
+    """Returns what a reader can reach in a thread, as ``reachable_in`` does, in reading order."""
+    return Rows("comment.thread_id = %s AND comment.reachable", (thread_id,))
+
+
 def items_from(rows: Iterable[Row], *, head: ThreadHead, own: bool = False) -> list[Item]:
     """Returns one item for each row, in their order: three queries.
 
@@ -138,7 +189,9 @@ def items_from(rows: Iterable[Row], *, head: ThreadHead, own: bool = False) -> l
         own: the reader may see these comments though readers may not (their author, a
             moderator): what is not visible comes with its text instead of as a tombstone.
     """
-    items = [_item(row, head=head, own=own) for row in rows]
+    address = absolute(thread_path(head.key))
+    page = head.page
+    items = [_item(row, key=head.key, page=page, address=address, own=own) for row in rows]
     readable = {item.id: item for item in items if item.tombstone is None}
     numbered = {item.number: item for item in items if item.number is not None}
     if readable:
@@ -149,16 +202,16 @@ def items_from(rows: Iterable[Row], *, head: ThreadHead, own: bool = False) -> l
     return items
 
 
-def _item(row: Row, *, head: ThreadHead, own: bool) -> Item:
+def _item(row: Row, *, key: str, page: str, address: str, own: bool) -> Item:
     path = bytes(row["path"]) if row["path"] is not None else b""
-    numbers = numbers_in(path)
     item = Item(
         id=row["id"],
         number=row["number"],
-        thread_key=head.key,
-        page=head.page,
+        thread_key=key,
+        page=page,
+        thread_address=address,
         parent=row["reply_to__number"],
-        root=numbers[0] if numbers else None,
+        root=int.from_bytes(path[:BYTES_PER_LEVEL], "big") if path else None,
         depth=row["depth"],
         status=row["status"],
         tombstone=None,
@@ -197,30 +250,26 @@ def _item(row: Row, *, head: ThreadHead, own: bool) -> Item:
 
 
 def _add_mentions(items: dict[int, Item], *, thread_id: int) -> None:
-    latest = (
-        Comment.objects.filter(
-            thread_id=thread_id, author_id=OuterRef("participant_id"), visible=True
+    statement = f"""
+        SELECT mention.comment_id, mention.text, mention.start, mention."end", (
+            SELECT latest.number FROM comments_comment latest
+            WHERE latest.thread_id = %s AND latest.author_id = mention.participant_id
+                AND latest.visible
+            ORDER BY latest.number DESC LIMIT 1
         )
-        .order_by("-number")
-        .values("number")[:1]
-    )
-    rows = (
-        Mention.objects.filter(comment_id__in=items)
-        .annotate(latest=Subquery(latest))
-        .order_by("comment_id", "start")
-        .values_list("comment_id", "text", "start", "end", "latest")
-    )
-    for comment_id, text, start, end, number in rows:
+        FROM comments_mention mention WHERE {any_of("mention.comment_id")}
+        ORDER BY mention.comment_id, mention.start
+    """  # noqa: S608
+    for comment_id, text, start, end, number in fetch(statement, [thread_id, list(items)]):
         items[comment_id].mentions.append(ItemMention(text, start, end, number))
 
 
 def _add_references(items: dict[int, Item]) -> None:
-    rows = (
-        Reference.objects.filter(comment_id__in=items, linked=True)
-        .order_by("comment_id", "start")
-        .values_list("comment_id", "number")
-    )
-    for comment_id, number in rows:
+    statement = f"""
+        SELECT comment_id, number FROM comments_reference
+        WHERE {any_of("comment_id")} AND linked ORDER BY comment_id, start
+    """  # noqa: S608
+    for comment_id, number in fetch(statement, [list(items)]):
         refers_to = items[comment_id].refers_to
         if number not in refers_to:
             refers_to.append(number)
@@ -261,10 +310,7 @@ def _add_referrers(items: dict[int, Item], *, thread_id: int) -> None:
     """
     on_postgresql = connection.vendor == "postgresql"
     statement = _REFERRERS_ON_POSTGRESQL if on_postgresql else _REFERRERS_ON_SQLITE
-    numbers = list(items) if on_postgresql else json.dumps(list(items))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [numbers, thread_id, REFERENCES_SHOWN + 1])
-        rows = cursor.fetchall()
+    rows = fetch(statement, [list(items), thread_id, REFERENCES_SHOWN + 1])
     for number, referrer in rows:
         item = items[number]
         if referrer in item.referred_from:
@@ -328,10 +374,10 @@ def comment_by_number(*, head: ThreadHead, number: int) -> Item:
     Raises:
         NotFound: nobody can reach a comment of this number.
     """
-    row = rows_of(reachable_in(head.id).filter(number=number)).first()
-    if row is None:
+    rows = reachable_rows(head.id).where("comment.number = %s", number).read()
+    if not rows:
         raise NotFound(gettext_noop("There is no such comment."))
-    item = items_from([row], head=head)[0]
+    item = items_from(rows, head=head)[0]
     mark_hole(item)
     return item
 

@@ -15,21 +15,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db.models import Q, QuerySet
-
 from comments.errors import CursorInvalid, NotFound
-from comments.models import Comment
 from comments.queries.comments import (
     Item,
     Row,
+    Rows,
     count_shown,
     items_from,
     mark_hole,
     reachable_in,
-    rows_of,
+    reachable_rows,
     tree_from,
 )
 from comments.queries.cursors import read_cursor, write_cursor
+from comments.queries.statements import any_of
 from comments.queries.threads import ThreadHead
 from comments.rules.threading import end_of_subtree, numbers_in
 from comments.words import gettext_noop
@@ -78,13 +77,13 @@ def list_comments(*, head: ThreadHead, shape: Shape, cursor: str | None) -> Page
     """
     binding = list_binding(head, shape)
     at = read_cursor(cursor, binding=binding) if cursor else None
-    base = reachable_in(head.id)
+    base = reachable_rows(head.id)
     if shape.since_number is not None:
-        base = base.filter(number__gt=shape.since_number)
+        base = base.where("comment.number > %s", shape.since_number)
     arrivals = shape.shape == "flat" and shape.since_number is not None
     by_number = shape.shape == "tree" or arrivals
     if shape.shape == "tree":
-        base = base.filter(depth=0)
+        base = base.where("comment.depth = 0")
     try:
         if shape.sort == "best" and not arrivals:
             rows, after, before = _best(base, at, shape=shape, flat=shape.shape == "flat")
@@ -125,10 +124,12 @@ def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | N
     at = read_cursor(cursor, binding=binding) if cursor else [-1]
     if len(at) != 1 or not isinstance(at[0], int):
         raise CursorInvalid()
-    children = (
-        Comment.objects.filter(parent_id=parent_id, position__gt=at[0], reachable=True)
-    ).order_by("position")
-    rows = list(rows_of(children)[: shape.limit + 1])
+    children = Rows(
+        "comment.parent_id = %s AND comment.position > %s AND comment.reachable",
+        (parent_id, at[0]),
+        "comment.position",
+    )
+    rows = children.read(shape.limit + 1)
     page, more = rows[: shape.limit], len(rows) > shape.limit
     items = _grow(page, head=head, shape=shape)
     after = write_cursor([page[-1]["position"]], binding=binding) if more else None
@@ -156,13 +157,14 @@ def context_of(*, head: ThreadHead, number: int, shape: Shape) -> Context:
     Raises:
         NotFound: nobody can reach a comment of this number.
     """
-    reachable = reachable_in(head.id)
-    row = rows_of(reachable.filter(number=number)).first()
-    if row is None:
+    reachable = reachable_rows(head.id)
+    found = reachable.where("comment.number = %s", number).read()
+    if not found:
         raise NotFound(gettext_noop("There is no such comment."))
-    above = numbers_in(bytes(row["path"]))[:-1]
-    ancestors = list(rows_of(reachable.filter(number__in=above)).order_by("depth"))
-    levels = _levels([row], shape=shape)
+    above = list(numbers_in(bytes(found[0]["path"]))[:-1])
+    wanted = reachable.where(any_of("comment.number"), above).by("comment.depth")
+    ancestors = wanted.read() if above else []
+    levels = _levels(found, shape=shape)
     items = items_from([*ancestors, *(row for level in levels for row in level)], head=head)
     chain, below = items[: len(ancestors)], items[len(ancestors) :]
     for item in chain:
@@ -198,49 +200,48 @@ def _neighbours(
     )
 
 
-def _by_number(base: QuerySet[Comment], at: Position | None, *, shape: Shape) -> Found:
+def _by_number(base: Rows, at: Position | None, *, shape: Shape) -> Found:
     """Roots, or arrivals since a number: by number, which sorts parents before replies too."""
     downwards = shape.sort == "newest"
     backwards = at is not None and at[0] == "p"
     if at is not None:
-        below = downwards != backwards
-        base = base.filter(number__lt=int(at[1])) if below else base.filter(number__gt=int(at[1]))
-    order = "-number" if downwards != backwards else "number"
-    rows = list(rows_of(base.order_by(order))[: shape.limit + 1])
+        sign = "<" if downwards != backwards else ">"
+        base = base.where(f"comment.number {sign} %s", int(at[1]))
+    order = "comment.number DESC" if downwards != backwards else "comment.number"
+    rows = base.by(order).read(shape.limit + 1)
     rows, more = _cut(rows, shape.limit, backwards=backwards)
     after, before = _neighbours(rows, at=at, more=more, key=lambda row: [row["number"]])
     return rows, after, before
 
 
-def _in_reading_order(base: QuerySet[Comment], at: Position | None, *, shape: Shape) -> Found:
+def _in_reading_order(base: Rows, at: Position | None, *, shape: Shape) -> Found:
     backwards = at is not None and at[0] == "p"
     wanted = shape.limit + 1
+    further = "comment.path < %s" if backwards else "comment.path > %s"
+    order = "comment.path DESC" if backwards else "comment.path"
+    path = bytes.fromhex(at[1]) if at is not None else b""
     if shape.sort == "oldest":
         if at is not None:
-            path = bytes.fromhex(at[1])
-            base = base.filter(path__lt=path) if backwards else base.filter(path__gt=path)
-        rows = list(rows_of(base.order_by("-path" if backwards else "path"))[:wanted])
+            base = base.where(further, path)
+        rows = base.by(order).read(wanted)
     else:
         rows = []
         if at is not None:
             # The rest of the root that the last page ended in, then the roots beyond it: two
             # range scans of one index, where a condition with OR would walk the whole thread.
-            path = bytes.fromhex(at[1])
             root = numbers_in(path)[0]
-            same = base.filter(root_number=root)
-            same = same.filter(path__lt=path) if backwards else same.filter(path__gt=path)
-            rows = list(rows_of(same.order_by("-path" if backwards else "path"))[:wanted])
-            beyond = Q(root_number__gt=root) if backwards else Q(root_number__lt=root)
-            base = base.filter(beyond)
-        order = ("root_number", "-path") if backwards else ("-root_number", "path")
+            same = base.where("comment.root_number = %s", root).where(further, path)
+            rows = same.by(order).read(wanted)
+            base = base.where(f"comment.root_number {'>' if backwards else '<'} %s", root)
         if len(rows) < wanted:
-            rows += list(rows_of(base.order_by(*order))[: wanted - len(rows)])
+            roots = "comment.root_number" if backwards else "comment.root_number DESC"
+            rows += base.by(f"{roots}, {order}").read(wanted - len(rows))
     rows, more = _cut(rows, shape.limit, backwards=backwards)
     after, before = _neighbours(rows, at=at, more=more, key=lambda row: [bytes(row["path"]).hex()])
     return rows, after, before
 
 
-def _best(base: QuerySet[Comment], at: Position | None, *, shape: Shape, flat: bool) -> Found:
+def _best(base: Rows, at: Position | None, *, shape: Shape, flat: bool) -> Found:
     """Roots by score; ``at`` is ``[numbers shown, last number of the rest, path inside a root]``.
 
     In a flat list the page is filled root by root with everything below each.
@@ -248,44 +249,42 @@ def _best(base: QuerySet[Comment], at: Position | None, *, shape: Shape, flat: b
     shown: list[int] = list(at[0]) if at else []
     rest: int = int(at[1]) if at else 0
     inside: str | None = at[2] if at else None
-    roots = base.filter(depth=0)
+    roots = base.where("comment.depth = 0")
     limit = shape.limit
     rows: list[Row] = []
     if inside is not None:
         path = bytes.fromhex(inside)
-        root_path = path[:4]
-        rows = list(
-            rows_of(
-                base.filter(path__gt=path, path__lt=end_of_subtree(root_path)).order_by("path")
-            )[: limit + 1]
-        )
+        end = end_of_subtree(path[:4])
+        rows = base.where("comment.path > %s AND comment.path < %s", path, end).read(limit + 1)
         if len(rows) > limit:
             return rows[:limit], [shown, rest, bytes(rows[limit - 1]["path"]).hex()], None
     wanted = limit - len(rows) + 1
     candidates: list[Row] = []
     room = BEST_ROOTS - len(shown)
     if room > 0:
-        ranked = roots.order_by("-score", "number")
+        ranked = roots.by("comment.score DESC, comment.number")
         candidates = _unseen(ranked, seen=shown, wanted=min(wanted, room))
     # With fewer than wanted and room for more, the thread has no other root.
     if len(candidates) < wanted and len(candidates) >= room:
-        further = roots.filter(number__gt=rest).order_by("number")
+        further = roots.where("comment.number > %s", rest).by("comment.number")
         above = [*shown, *(row["number"] for row in candidates)]
         seen = [number for number in above if number > rest]
         candidates += _unseen(further, seen=seen, wanted=wanted - len(candidates))
     return _fill(base, rows, candidates, shown, rest, limit=limit, flat=flat)
 
 
-def _unseen(roots: QuerySet[Comment], *, seen: Collection[int], wanted: int) -> list[Row]:
+def _unseen(roots: Rows, *, seen: Collection[int], wanted: int) -> list[Row]:
     """Returns the first ``wanted`` of these roots, in their order, that are not ``seen``.
 
     The database passes over those that are, hundreds maybe, within the index of the order.
     """
-    return list(rows_of(roots.exclude(number__in=seen) if seen else roots)[:wanted])
+    if seen:
+        roots = roots.where(f"NOT ({any_of('comment.number')})", list(seen))
+    return roots.read(wanted)
 
 
 def _fill(
-    base: QuerySet[Comment],
+    base: Rows,
     rows: list[Row],
     candidates: Sequence[Row],
     shown: list[int],
@@ -323,7 +322,7 @@ def _fill(
     return rows, None, None
 
 
-def _below(base: QuerySet[Comment], roots: Sequence[Row], *, limit: int) -> dict[int, list[Row]]:
+def _below(base: Rows, roots: Sequence[Row], *, limit: int) -> dict[int, list[Row]]:
     """Returns the replies below each root, as many as a page could need: one query.
 
     Only the roots whose replies fit on the page are read: their stored counts say how many.
@@ -338,13 +337,14 @@ def _below(base: QuerySet[Comment], roots: Sequence[Row], *, limit: int) -> dict
     found: dict[int, list[Row]] = {}
     if not wanted:
         return found
-    replies = base.filter(root_number__in=wanted, depth__gt=0)
+    replies = base.where("comment.depth > 0")
     # The last root may hold a million replies: read no more than a page of it.
-    last = wanted[-1]
-    whole = replies.filter(root_number__in=wanted[:-1]).order_by("root_number", "path")
-    for row in rows_of(whole) if len(wanted) > 1 else ():
-        found.setdefault(row["root_number"], []).append(row)
-    for row in rows_of(replies.filter(root_number=last).order_by("path"))[: limit + 1]:
+    *before, last = wanted
+    if before:
+        whole = replies.where(any_of("comment.root_number"), before)
+        for row in whole.by("comment.root_number, comment.path").read():
+            found.setdefault(row["root_number"], []).append(row)
+    for row in replies.where("comment.root_number = %s", last).read(limit + 1):
         found.setdefault(last, []).append(row)
     return found
 
@@ -368,12 +368,12 @@ def _levels(rows: list[Row], *, shape: Shape) -> list[list[Row]]:
         room = shape.most - nodes
         if not parents or room <= 0:
             break
-        children = (
-            Comment.objects.filter(
-                parent_id__in=parents, position__lt=shape.per_parent, reachable=True
-            )
-        ).order_by("position", "parent_id")
-        level = list(rows_of(children)[:room])
+        children = Rows(
+            f"{any_of('comment.parent_id')} AND comment.position < %s AND comment.reachable",
+            (parents, shape.per_parent),
+            "comment.position, comment.parent_id",
+        )
+        level = children.read(room)
         nodes += len(level)
         levels.append(level)
     return levels

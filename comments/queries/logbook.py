@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,6 +13,8 @@ from comments.rules.logbook import HASHED, ChainedRow, Fault, faults_in, text_di
 
 STATE_KINDS = (LogKind.VERDICT, LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS)
 """What changes a status, one comment a row."""
+AT_ONCE = 100
+"""Rows that are fetched in one go to be verified."""
 
 
 def standing_decisions(comment_id: int) -> QuerySet[LogRow]:
@@ -77,10 +79,17 @@ def names_of_users(ids: Iterable[int]) -> dict[int, str]:
     return {user.pk: user.get_full_name() or user.get_username() for user in users}
 
 
-def verify_thread(thread: Thread) -> Iterator[Fault]:
-    """Yields what is wrong with the chain of a thread."""
+def verify_thread(
+    thread: Thread, *, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[Fault]:
+    """Yields what is wrong with the chain of a thread.
+
+    Args:
+        progress: called now and then with how many rows have been looked at.
+    """
     rows = LogRow.objects.filter(site_id=thread.site_id, thread_id=thread.pk)
-    yield from faults_in(_chained(rows), length=thread.log_length, head=thread.log_head)
+    chained = _chained(rows, progress)
+    yield from faults_in(chained, length=thread.log_length, head=thread.log_head)
     yield from _changed_texts(rows)
 
 
@@ -99,8 +108,13 @@ def rows_without_chain() -> Iterator[Fault]:
         yield Fault("inserted", row.position, row.pk, f"there is no thread {row.thread_id}")
 
 
-def _chained(rows: QuerySet[LogRow]) -> Iterator[ChainedRow]:
-    for row in rows.order_by("position", "pk").iterator(chunk_size=500):
+def _chained(
+    rows: QuerySet[LogRow], progress: Callable[[int], None] = lambda _: None
+) -> Iterator[ChainedRow]:
+    # Few at once: the row of an adoption has up to two thousand runs in it.
+    for at, row in enumerate(rows.order_by("position", "pk").iterator(chunk_size=AT_ONCE)):
+        if at % AT_ONCE == 0:
+            progress(at)
         yield ChainedRow(
             row.pk, {name: getattr(row, name) for name in HASHED}, row.previous_hash, row.row_hash
         )

@@ -9,25 +9,78 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
-from threading import Condition
+from threading import Condition, Lock
+from typing import Any, Generic, TypeVar
 
 from comments.conf import options
 
+Kept = TypeVar("Kept")
+
 OVERHEAD_BYTES = 200
 """What an entry costs beside its content: key, list node, object headers."""
+SHARE_OF_ANSWERS = 16
+"""One part in so many of the memory for pages is for what stands around them."""
 
 
-@dataclass(slots=True)
+class Recent(Generic[Kept]):
+    """What was used last, of at most ``limit_bytes``; for several threads."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.size_bytes = 0
+        self._entries: OrderedDict[str, tuple[Kept, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> Kept | None:
+        """Returns an entry, or ``None``."""
+        with self._lock:
+            found = self._entries.get(key)
+            if found is None:
+                return None
+            self._entries.move_to_end(key)
+            return found[0]
+
+    def keep(self, key: str, value: Kept, *, size_bytes: int) -> None:
+        """Keeps an entry, unless it is larger than the whole; those used longest ago make room."""
+        weight = size_bytes + len(key) + OVERHEAD_BYTES
+        if weight > self.limit_bytes:
+            return
+        with self._lock:
+            _, old = self._entries.pop(key, (None, 0))
+            self._entries[key] = (value, weight)
+            self.size_bytes += weight - old
+            while self.size_bytes > self.limit_bytes:
+                _, (_, old) = self._entries.popitem(last=False)
+                self.size_bytes -= old
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._entries.clear()
+            self.size_bytes = 0
+
+
 class PageStore:
-    """A least-recently-used store of at most ``limit_bytes`` of finished answers."""
+    """A least-recently-used store of at most ``limit_bytes`` of finished answers.
 
-    limit_bytes: int
-    size_bytes: int = 0
-    _entries: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
-    _making: set[str] = field(default_factory=set)
-    _changed: Condition = field(default_factory=Condition)
+    Beside it stand ``answers``: how whole requests were answered with them.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.answers: Recent[Any] = Recent(limit_bytes // SHARE_OF_ANSWERS)
+        self._pages: Recent[bytes] = Recent(limit_bytes)
+        self._making: set[str] = set()
+        self._changed = Condition()
+
+    @property
+    def size_bytes(self) -> int:
+        """Returns what the pages take."""
+        return self._pages.size_bytes
+
+    def find(self, key: str) -> bytes | None:
+        """Returns the entry, if there is one."""
+        return self._pages.get(key)
 
     def get_or_make(self, key: str, make: Callable[[], bytes]) -> bytes:
         """Returns the entry, from ``make`` if there is none; one caller at a time makes a key.
@@ -36,9 +89,8 @@ class PageStore:
         """
         with self._changed:
             while True:
-                found = self._entries.get(key)
+                found = self._pages.get(key)
                 if found is not None:
-                    self._entries.move_to_end(key)
                     return found
                 if key not in self._making:
                     self._making.add(key)
@@ -53,25 +105,14 @@ class PageStore:
             raise
         with self._changed:
             self._making.discard(key)
-            self._keep(key, made)
+            self._pages.keep(key, made, size_bytes=len(made))
             self._changed.notify_all()
         return made
 
-    def _keep(self, key: str, made: bytes) -> None:
-        weight = len(made) + len(key) + OVERHEAD_BYTES
-        if weight > self.limit_bytes:
-            return
-        self._entries[key] = made
-        self.size_bytes += weight
-        while self.size_bytes > self.limit_bytes:
-            old_key, old = self._entries.popitem(last=False)
-            self.size_bytes -= len(old) + len(old_key) + OVERHEAD_BYTES
-
     def clear(self) -> None:
         """Empties the store."""
-        with self._changed:
-            self._entries.clear()
-            self.size_bytes = 0
+        self._pages.clear()
+        self.answers.clear()
 
 
 @cache

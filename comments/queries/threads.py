@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import connection
 from django.db.models import Q
 
 from comments.errors import FieldError, ThreadUnknown, ValidationFailed
 from comments.models import Thread, ThreadAlias
 from comments.queries.sites import absolute, own_origin
+from comments.queries.statements import Question, asked, fetch
 from comments.rules.threading import url_key
 from comments.words import gettext_noop
 
@@ -47,7 +46,6 @@ _HEAD = tuple(ThreadHead.__dataclass_fields__)
 # each time would be half of what a 304 costs.
 _COLUMNS = ", ".join(f'"{name}"' for name in _HEAD)
 _BY_KEY = f'SELECT {_COLUMNS} FROM "{Thread._meta.db_table}" WHERE "site_id" = %s AND "key" = %s'  # noqa: S608
-_TIMES = tuple(at for at, name in enumerate(_HEAD) if name.endswith("_at"))
 
 
 def thread_by_key(*, site_id: int, key: str) -> ThreadHead:
@@ -56,11 +54,9 @@ def thread_by_key(*, site_id: int, key: str) -> ThreadHead:
     Raises:
         ThreadUnknown: there is none.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_KEY, [site_id, key])
-        found = cursor.fetchone()
-    if found is not None:
-        return _head_of_stored(found)
+    found = fetch(_BY_KEY, [site_id, key])
+    if found:
+        return ThreadHead(*found[0])
     row = (
         Thread.objects.filter(aliases__site_id=site_id, aliases__key=key)
         .exclude(key="")
@@ -72,13 +68,21 @@ def thread_by_key(*, site_id: int, key: str) -> ThreadHead:
     return ThreadHead(*row)
 
 
-def _head_of_stored(row: Sequence[Any]) -> ThreadHead:
-    """Returns a head from a row as it is stored: SQLite's times say no time zone."""
-    values = list(row)
-    if connection.vendor == "sqlite":
-        for at in _TIMES:
-            values[at] = values[at].replace(tzinfo=connection.timezone)
-    return ThreadHead(*values)
+_STANDING = ("id", "version", "changed_at", "votes_changed")
+
+
+def standing_question(*, site_id: int, head: ThreadHead) -> Question:
+    """Returns what tells whether a thread is still as it was when ``head`` was read.
+
+    A version names one state of it, so whatever readers were answered stands as long as this is
+    answered alike. Other threads may get the same version of the same moment under its key.
+    """
+    columns = ", ".join(_STANDING)
+    return Question(
+        f'SELECT {columns} FROM "{Thread._meta.db_table}" WHERE "site_id" = %s AND "key" = %s',  # noqa: S608
+        (site_id, head.key),
+        [tuple(getattr(head, name) for name in _STANDING)],
+    )
 
 
 def thread_by_url(*, site_id: int, url: str) -> ThreadHead:
@@ -131,12 +135,20 @@ def stored_key(url: str) -> str:
     return url_key(url)
 
 
-def thread_counts(*, site_id: int, keys: Collection[str]) -> dict[str, int]:
-    """Returns the number of visible comments for each key, 0 for an unknown one: one query."""
-    found = dict(
-        Thread.objects.filter(site_id=site_id, key__in=keys).values_list("key", "visible_count")
-    )
+def counts_in(question: Question, *, keys: Collection[str]) -> dict[str, int]:
+    """Returns the number of visible comments for each key, from what was answered."""
+    found = dict(question.rows)
     return {key: found.get(key, 0) for key in keys}
+
+
+def counts_question(*, site_id: int, keys: Collection[str]) -> Question:
+    """Returns how many visible comments the threads of these keys have, asked: one query."""
+    places = ", ".join(["%s"] * len(keys))
+    return asked(
+        f'SELECT "key", visible_count FROM "{Thread._meta.db_table}"'  # noqa: S608
+        f' WHERE "site_id" = %s AND "key" IN ({places}) ORDER BY "key"',
+        (site_id, *keys),
+    )
 
 
 def thread_exists(*, site_id: int, key: str) -> bool:

@@ -38,7 +38,7 @@ class SiteLanguage:
         if path.startswith(STAFF):
             return self.get_response(request)
         if path.startswith(PROGRAMS):
-            with speaking(_language_wanted(request)):
+            with speaking(language_wanted(request)):
                 return self.get_response(request)
         language = _language_at(request)
         with speaking(language):
@@ -47,13 +47,14 @@ class SiteLanguage:
         return answer
 
 
-def _language_wanted(request: HttpRequest) -> str:
+def language_wanted(request: HttpRequest) -> str:
     """Returns the language that a program asks for by name, else English.
 
     Our scripts say which language the thread is in. It is in it that a refusal, or why a comment
     waits, is put into words; no public answer has any.
     """
-    return known_language(request.headers.get("Accept-Language", "").partition(",")[0]) or SOURCE
+    wanted = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    return known_language(wanted.partition(",")[0]) or SOURCE
 
 
 def _language_at(request: HttpRequest) -> str:

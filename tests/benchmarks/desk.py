@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -26,6 +27,9 @@ from tests.benchmarks.serving import (
     served,
     temporary_database,
 )
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 WIDTHS = (26, 10, 10, 10, 10, 9)
 HEAD = ("page", "CPU ms", "median ms", "95 % ms", "queries", "KB")
@@ -57,10 +61,8 @@ def main() -> int:
 
 def fill(given: argparse.Namespace) -> str:
     """Makes the thread and the decisions; returns the session of the moderator who made them."""
-    from django.conf import settings
     from django.contrib.auth.models import User
     from django.core.management import call_command
-    from django.test import Client
     from django.utils import timezone
 
     from comments.actions.generating import generate_thread
@@ -90,6 +92,14 @@ def fill(given: argparse.Namespace) -> str:
         f"in {perf_counter() - began:.1f} s",
         flush=True,
     )
+    return session_of(user)
+
+
+def session_of(user: User) -> str:
+    """Returns the cookie of somebody who has signed in."""
+    from django.conf import settings
+    from django.test import Client
+
     client = Client()
     client.force_login(user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"

@@ -40,7 +40,7 @@ def each_database(script: str) -> int:
     """Runs a script again for each database that answers here; returns the exit code."""
     code = 0
     for url in (SQLITE, POSTGRES):
-        if url == POSTGRES and not _answers(url):
+        if url == POSTGRES and not answers(url):
             print(f"No PostgreSQL answers at {urlsplit(url).netloc} (TEST_DATABASE_URL).")
             continue
         again = [sys.executable, script, *sys.argv[1:], "--database-url", url]
@@ -48,7 +48,8 @@ def each_database(script: str) -> int:
     return code
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Returns whether a PostgreSQL server answers at this URL."""
     try:
         psycopg.connect(url, connect_timeout=3).close()
     except psycopg.Error:
@@ -124,6 +125,16 @@ class Server:
             ticks += int(values[11]) + int(values[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def megabytes(self) -> float:
+        """Returns the memory that its largest process has in use (Linux, ``proc(5)``)."""
+        return max(rss_megabytes(pid) for pid in _family(self.process.pid))
+
+
+def rss_megabytes(pid: int) -> float:
+    """Returns the memory that a process has in use (Linux, ``proc(5)``)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
 
 def _family(pid: int) -> Iterator[int]:
     yield pid
@@ -133,14 +144,16 @@ def _family(pid: int) -> Iterator[int]:
 
 
 @contextmanager
-def served(*, workers: int, **environment: str) -> Iterator[Server]:
+def served(
+    *, workers: int, application: str = "blog.wsgi:application", **environment: str
+) -> Iterator[Server]:
     """Gives a server on the database of this process, with more variables in its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--log-level", "error"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    command += ["--blocking-threads", "4", "--no-access-log", "blog.wsgi:application"]
+    command += ["--blocking-threads", "4", "--no-access-log", application]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
     try:
         wait_for_port(port, process)
@@ -224,6 +237,8 @@ class Measured:
     cpu_seconds: float
     size_bytes: int
     waits: list[float] = field(default_factory=list)
+    warmed_up: int = 0
+    """Requests before that, answered as expected."""
 
     @property
     def per_second(self) -> float:
@@ -277,6 +292,7 @@ def measure(
 
     end = perf_counter() + most_seconds
     work(requests_of[0], WARM_UP)
+    warmed_up = len(waits)
     waits.clear()
     each = max(1, most_requests // len(requests_of))
     threads = [Thread(target=work, args=(make, each)) for make in requests_of]
@@ -289,7 +305,7 @@ def measure(
     seconds = perf_counter() - began
     if wrong:
         raise SystemExit(f"An answer was {wrong[0][0]}, not {expected}: {wrong[0][1][:500]!r}")
-    return Measured(len(waits), seconds, server.cpu_seconds() - cpu, size, waits)
+    return Measured(len(waits), seconds, server.cpu_seconds() - cpu, size, waits, warmed_up)
 
 
 # --- output -------------------------------------------------------------------------------------

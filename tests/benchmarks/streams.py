@@ -34,6 +34,7 @@ from tests.benchmarks.serving import (
     each_database,
     print_command,
     print_row,
+    rss_megabytes,
     temporary_database,
     wait_for_port,
 )
@@ -152,12 +153,6 @@ def streaming(streams: int) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
-
-
-def rss_megabytes(pid: int) -> float:
-    """Returns the memory that a process has in use (Linux, ``proc(5)``)."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 class Readers:

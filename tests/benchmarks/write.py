@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from tests.benchmarks.serving import (
 )
 
 KEY = "written-in"
+ADDRESS = f"/api/v1/threads/{KEY}/comments/"
 WIDTHS = (10, 12, 13, 12, 12, 10, 10)
 HEAD = ("clients", "written", "comments/s", "median ms", "95 % ms", "CPU ms", "queries")
 
@@ -75,24 +76,25 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def posts(name: str) -> Callable[[], bytes]:
-    """Returns what makes one client's requests, each with another text."""
+def posts(name: str, addresses: Sequence[str] = (ADDRESS,)) -> Callable[[], bytes]:
+    """Returns what makes one client's requests, each with another text, to one after the other."""
     turns = count()
 
     def make() -> bytes:
-        return request_bytes(
-            f"/api/v1/threads/{KEY}/comments/", method="POST", body=body_of(name, next(turns))
-        )
+        turn = next(turns)
+        address = addresses[turn % len(addresses)]
+        body = body_of(name, turn, replies=address == ADDRESS)
+        return request_bytes(address, method="POST", body=body)
 
     return make
 
 
-def body_of(name: str, turn: int) -> bytes:
-    """Returns a comment as a client sends it."""
+def body_of(name: str, turn: int, *, replies: bool = True) -> bytes:
+    """Returns a comment as a client sends it; ``replies`` answer the first of the thread."""
     text = f"Comment {turn} of client {name}: some words, as people write them, and no more."
     if turn % 5 == 1:
         text = f"@Ana {text}"
-    parent = 1 if turn % 3 == 2 else None
+    parent = 1 if replies and turn % 3 == 2 else None
     comment = {"source": text, "parent": parent, "author": {"name": f"Client {name}"}}
     return json.dumps(comment).encode()
 
@@ -104,9 +106,8 @@ def queries_of_a_post(name: str) -> int:
     from django.test.utils import CaptureQueriesContext
 
     client = Client()
-    address = f"/api/v1/threads/{KEY}/comments/"
     with CaptureQueriesContext(connection) as queries:
-        client.post(address, body_of(name, 0), content_type="application/json")
+        client.post(ADDRESS, body_of(name, 0), content_type="application/json")
     return len(queries)
 
 

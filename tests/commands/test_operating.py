@@ -63,7 +63,8 @@ def test_generate_thread_names_an_address_that_answers_and_explains_its_counts()
 
 def test_generate_thread_shows_on_a_terminal_how_far_it_is() -> None:
     printed = generate("k", AT_ONCE + 20, terminal=True)
-    assert f"\r{AT_ONCE} of {AT_ONCE + 20}\r{AT_ONCE + 20} of {AT_ONCE + 20}\n" in printed
+    for share, done in ((" 99%", AT_ONCE), ("100%", AT_ONCE + 20)):
+        assert f"] {share} {done:,} comments, " in printed
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_rerender_comments_says_how_many_changed() -> None:
     assert run("rerender_comments") == "2 comments rendered, 1 changed.\n"
     assert run("rerender_comments") == "0 comments rendered, 0 changed.\n"
     assert run("rerender_comments", "--all", "--key", "k", "--batch", "1").startswith("2 ")
-    assert "\r2 rendered" in run("rerender_comments", "--all", terminal=True)
+    assert "] 100% 2 comments, " in run("rerender_comments", "--all", terminal=True)
     assert fresh(thread).version == Event.objects.filter(thread=thread).count()
 
 

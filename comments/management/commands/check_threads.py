@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from comments.actions.checking import Difference, check_thread, repair_thread
+from comments.management.progress import ThreadProgress
 from comments.models import Thread
 
 
@@ -21,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--key", help="only the thread of this key (default: all)")
         parser.add_argument("--site", type=int, help="only threads of the site of this id")
         parser.add_argument(
+            "--after", type=int, default=0, help="go on after the thread of this id"
+        )
+        parser.add_argument(
             "--repair",
             action="store_true",
             help="write what is expected; numbers, paths and versions are never written",
@@ -32,30 +36,32 @@ class Command(BaseCommand):
         Raises:
             CommandError: something differs in the end, or there is no such thread.
         """
-        threads = Thread.objects.order_by("pk")
+        threads = Thread.objects.filter(pk__gt=options["after"])
         if options["key"] is not None:
             threads = threads.filter(key=options["key"])
         if options["site"] is not None:
             threads = threads.filter(site_id=options["site"])
-        ids = list(threads.values_list("pk", "key"))
-        if options["key"] is not None and not ids:
+        if options["key"] is not None and not threads:
             raise CommandError(f"There is no thread {options['key']!r}.")
         left = 0
-        for thread_id, key in ids:
-            differences = self._check(thread_id)
-            if differences and options["repair"]:
-                written = repair_thread(thread_id, now=timezone.now())
-                self.stdout.write(f"{key}: {written} values written")
-                differences = self._check(thread_id)
-            left += differences
+        progress = ThreadProgress(self.stdout, threads)
+        with progress.resumable():
+            for thread_id, key in progress:
+                differences = self._check(thread_id, progress)
+                if differences and options["repair"]:
+                    written = repair_thread(thread_id, now=timezone.now())
+                    self.stdout.write(f"{key}: {written} values written")
+                    differences = self._check(thread_id, progress)
+                left += differences
         if left:
-            raise CommandError(f"{left} values differ in {len(ids)} threads.")
-        self.stdout.write(f"{len(ids)} threads are in order.")
+            raise CommandError(f"{left} values differ in {progress.threads} threads.")
+        self.stdout.write(f"{progress.threads} threads are in order.")
 
-    def _check(self, thread_id: int) -> int:
+    def _check(self, thread_id: int, progress: ThreadProgress) -> int:
         """Prints each difference; returns how many there are."""
         count = 0
-        for difference in check_thread(thread_id):
+        for difference in check_thread(thread_id, progress=progress.inside):
+            progress.clear()
             self.stdout.write(_line(difference))
             count += 1
         return count

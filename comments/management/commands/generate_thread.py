@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from comments.actions.generating import generate_thread
 from comments.errors import Refusal
+from comments.management.progress import Progress
 from comments.queries.sites import absolute
 
 
@@ -37,8 +38,8 @@ class Command(BaseCommand):
         """
         if not Site.objects.filter(pk=options["site"]).exists():
             raise CommandError(f"There is no site {options['site']}.")
-        self._total = options["comments"]
         began = monotonic()
+        progress = Progress(self.stdout, total=options["comments"])
         try:
             thread = generate_thread(
                 site_id=options["site"],
@@ -46,12 +47,13 @@ class Command(BaseCommand):
                 comments=options["comments"],
                 seed=options["seed"],
                 pending_share=options["pending"],
-                progress=self._show if self.stdout.isatty() else lambda _: None,
+                progress=progress,
             )
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
         except ValueError as error:
             raise CommandError(str(error)) from None
+        progress.clear()
         held = options["comments"] - thread.last_number
         gone = thread.last_number - thread.visible_count
         self.stdout.write(
@@ -66,12 +68,6 @@ class Command(BaseCommand):
         if held:
             self.stdout.write(f"{held} wait for a moderator, and have no number yet.")
         self.stdout.write(f"No page shows this thread; the API does: {_api_address(thread.key)}")
-
-    def _show(self, written: int) -> None:
-        """Keeps one line of a terminal at how far it is."""
-        ending = "\n" if written == self._total else ""
-        self.stdout.write(f"\r{written} of {self._total}", ending=ending)
-        self.stdout.flush()
 
 
 def _api_address(key: str) -> str:

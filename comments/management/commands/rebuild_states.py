@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from comments.actions.rebuilding import mismatches
+from comments.management.progress import ThreadProgress
 from comments.models import Thread
 
 
@@ -19,26 +20,34 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declares the arguments."""
         parser.add_argument("--thread", help="Key of one thread; all threads without it.")
+        parser.add_argument(
+            "--after", type=int, default=0, help="go on after the thread of this id"
+        )
 
-    def handle(self, *args: Any, thread: str | None = None, **options: Any) -> None:
+    def handle(self, *args: Any, thread: str | None = None, after: int = 0, **options: Any) -> None:
         """Prints each difference.
 
         Raises:
             CommandError: there is one, or no such thread.
         """
-        threads = Thread.objects.order_by("pk")
+        threads = Thread.objects.filter(pk__gt=after)
         if thread is not None:
             threads = threads.filter(key=thread)
             if not threads:
                 raise CommandError(f"There is no thread {thread!r}.")
         found = 0
-        for thread_id in threads.values_list("pk", flat=True):
-            for one in mismatches(thread_id):
-                found += 1
-                self.stdout.write(
-                    f"{one.thread}: comment {one.comment_id} is {one.stored or 'not there'}, "
-                    f"the record says {one.derived or 'nothing'}"
-                )
+        progress = ThreadProgress(self.stdout, threads)
+        with progress.resumable():
+            for thread_id, _ in progress:
+                for one in mismatches(thread_id, progress=progress.inside):
+                    found += 1
+                    progress.clear()
+                    self.stdout.write(
+                        f"{one.thread}: comment {one.comment_id} is {one.stored or 'not there'}, "
+                        f"the record says {one.derived or 'nothing'}"
+                    )
         if found:
-            raise CommandError(f"{found} differences in {len(threads)} threads.")
-        self.stdout.write(f"Every status in {len(threads)} threads is the one the record gives.")
+            raise CommandError(f"{found} differences in {progress.threads} threads.")
+        self.stdout.write(
+            f"Every status in {progress.threads} threads is the one the record gives."
+        )

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from comments.actions.rerendering import Rerendered, rerender_comments
+from comments.actions.rerendering import Rerendered, comments_to_render, rerender_comments
+from comments.management.progress import Progress
 from comments.models import Thread
 
 
@@ -21,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="those of this renderer too")
         parser.add_argument("--key", help="only the thread of this key (default: all)")
         parser.add_argument("--site", type=int, help="only threads of the site of this id")
+        parser.add_argument(
+            "--after", type=int, default=0, help="go on after the comment of this id"
+        )
         parser.add_argument("--batch", type=int, default=200, help="comments at once (200)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,18 +42,29 @@ class Command(BaseCommand):
             thread_ids = list(Thread.objects.filter(**named).values_list("pk", flat=True))
             if not thread_ids:
                 raise CommandError("There is no such thread.")
-        outcome = rerender_comments(
-            everything=options["all"],
-            thread_ids=thread_ids,
-            at_once=options["batch"],
-            clock=timezone.now,
-            progress=self._show if self.stdout.isatty() else lambda _: None,
-        )
+        waiting = comments_to_render(everything=options["all"], thread_ids=thread_ids)
+        total = waiting.filter(pk__gt=options["after"]).count()
+        progress = Progress(self.stdout, total=total)
+        last_id = options["after"]
+
+        def show(outcome: Rerendered) -> None:
+            nonlocal last_id
+            last_id = outcome.last_id
+            progress(outcome.seen)
+
+        try:
+            outcome = rerender_comments(
+                everything=options["all"],
+                thread_ids=thread_ids,
+                at_once=options["batch"],
+                clock=timezone.now,
+                after_id=options["after"],
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            progress.clear()
+            raise CommandError(f"Broken off; go on with --after {last_id}.") from None
+        progress.clear()
         self.stdout.write(f"{outcome.seen} comments rendered, {outcome.changed} changed.")
         if outcome.kept:
             raise CommandError(f"{outcome.kept} could not be rendered and stay as they were.")
-
-    def _show(self, outcome: Rerendered) -> None:
-        """Keeps one line of a terminal at how far it is."""
-        self.stdout.write(f"\r{outcome.seen} rendered, {outcome.changed} changed\r", ending="")
-        self.stdout.flush()

@@ -1,0 +1,246 @@
+"""Commands that go through all comments: a bar on a terminal, few rows at once, and going on."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import deque
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
+from django.utils import timezone
+
+from comments.actions import checking, rebuilding, rerendering
+from comments.actions.generating import generate_thread
+from comments.management.progress import Progress, ThreadProgress
+from comments.models import Comment, Thread
+from comments.rules.rendering import RENDERER_VERSION
+from tests.making import decide, make_thread, post
+
+pytestmark = pytest.mark.django_db
+
+BYTES_OF_A_COMMENT = 100
+"""A row that is kept takes ten times as much."""
+COMMANDS: dict[str, dict[str, Any]] = {
+    "check_threads": {},
+    "verify_log": {},
+    "rebuild_states": {},
+    "rerender_comments": {"all": True},
+}
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def some_threads(*sizes: int) -> list[Thread]:
+    return [
+        generate_thread(site_id=1, key=f"bulk-{at}", comments=size, seed=at)
+        for at, size in enumerate(sizes)
+    ]
+
+
+# --- the bar ------------------------------------------------------------------------------------
+
+
+def bar_after(*moments: tuple[float, int], total: int = 200) -> list[str]:
+    out, times = Terminal(), [0.0]
+    progress = Progress(OutputWrapper(out), total=total, clock=lambda: times[0])
+    for at, done in moments:
+        times[0] = at
+        progress(done)
+    progress.clear()
+    return [line.rstrip() for line in out.getvalue().split("\r") if line.strip()]
+
+
+def test_bar_says_how_far_it_is_how_fast_and_how_long_it_takes() -> None:
+    line = "[############............]  50% 100 comments, 50/s, 2 s left"
+    assert bar_after((2.0, 100)) == [line]
+
+
+def test_bar_is_drawn_a_few_times_a_second_and_at_the_end() -> None:
+    assert len(bar_after(*((at / 1000, at) for at in range(200)), (0.2, 200))) == 1
+    assert len(bar_after((0.3, 10), (0.35, 11), (0.6, 12))) == 2
+
+
+def test_bar_that_has_nothing_or_more_than_all_to_show_stays_within_its_frame() -> None:
+    assert bar_after((1.0, 0), total=0)[0].startswith("[........................]   0%")
+    assert bar_after((1.0, 300))[0].startswith("[########################] 100%")
+
+
+def test_a_line_is_not_written_into_the_bar() -> None:
+    out = Terminal()
+    progress = Progress(OutputWrapper(out), total=2, clock=iter([0.0, 1.0]).__next__)
+    progress(1)
+    progress.clear()
+    out.write("A line.\n")
+    last = out.getvalue().split("\r")[-1]
+    assert last == "A line.\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_terminal_gets_a_bar_and_a_file_does_not(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("comments.management.progress.EVERY_SECONDS", 0.0)
+    some_threads(30)
+    terminal, file = Terminal(), StringIO()
+    call_command(name, stdout=terminal, **COMMANDS[name])
+    call_command(name, stdout=file, **COMMANDS[name])
+    assert "[####" in terminal.getvalue()
+    assert "\r" not in file.getvalue()
+    assert terminal.getvalue().endswith(file.getvalue())
+
+
+# --- going on -----------------------------------------------------------------------------------
+
+
+def broken_off(name: str, **arguments: Any) -> str:
+    with pytest.raises(CommandError, match="Broken off") as told:
+        call_command(name, stdout=StringIO(), **arguments)
+    return str(told.value).rpartition(" ")[2].rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "looks"),
+    [
+        ("check_threads", "comments.management.commands.check_threads.check_thread"),
+        ("verify_log", "comments.management.commands.verify_log.verify_thread"),
+        ("rebuild_states", "comments.management.commands.rebuild_states.mismatches"),
+    ],
+)
+def test_a_run_that_is_broken_off_goes_on_after_the_last_whole_thread(
+    name: str, looks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (thread.pk for thread in some_threads(5, 5, 5))
+    seen: list[int] = []
+
+    def look(thread: Any, *, progress: Callable[[int], None]) -> Iterator[Any]:
+        thread_id = thread.pk if isinstance(thread, Thread) else thread
+        if thread_id == second and not seen.count(second):
+            seen.append(second)
+            raise KeyboardInterrupt
+        seen.append(thread_id)
+        progress(5)
+        yield from ()
+
+    monkeypatch.setattr(looks, look)
+    after = broken_off(name)
+    assert int(after) == first
+    call_command(name, after=int(after), stdout=StringIO())
+    assert seen == [first, second, second, third]
+
+
+def test_rendering_everything_goes_on_after_the_last_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (thread,) = some_threads(10)
+    ids = list(Comment.objects.filter(thread=thread).order_by("pk").values_list("pk", flat=True))
+    whole, turns = rerendering._rerender, []
+
+    def once(**arguments: Any) -> None:
+        turns.append(arguments["ids"])
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+        whole(**arguments)
+
+    monkeypatch.setattr(rerendering, "_rerender", once)
+    after = broken_off("rerender_comments", all=True, batch=3)
+    assert int(after) == ids[5]
+    out = StringIO()
+    call_command("rerender_comments", all=True, batch=3, after=int(after), stdout=out)
+    assert out.getvalue().startswith("4 comments rendered")
+    assert [one for turn in (*turns[:2], *turns[3:]) for one in turn] == ids
+
+
+def test_rendering_what_is_old_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    (thread,) = some_threads(10)
+    Comment.objects.filter(thread=thread).update(renderer_version=RENDERER_VERSION - 1)
+    whole, turns = rerendering._rerender, []
+
+    def once(**arguments: Any) -> None:
+        turns.append(arguments["ids"])
+        if len(turns) == 2:
+            raise KeyboardInterrupt
+        whole(**arguments)
+
+    monkeypatch.setattr(rerendering, "_rerender", once)
+    broken_off("rerender_comments", batch=4)
+    out = StringIO()
+    call_command("rerender_comments", batch=4, stdout=out)
+    assert out.getvalue().startswith("6 comments rendered")
+
+
+# --- few at once --------------------------------------------------------------------------------
+
+
+def test_states_are_compared_in_batches_and_nothing_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebuilding, "AT_ONCE", 4)
+    thread, other = make_thread("in-batches"), make_thread("beside-it")
+    now = timezone.now()
+    for turn in range(10):
+        decide(comment_id=post(thread).comment.pk, action="reject", now=now)
+        post(other, name=f"Guest {turn}")
+    assert list(rebuilding.mismatches(thread.pk)) == []
+    ids = list(Comment.objects.filter(thread=thread).order_by("pk").values_list("pk", flat=True))
+    for at in (0, 3, 4, 9):
+        Comment.objects.filter(pk=ids[at]).update(status="approved")
+    found = [(one.comment_id, one.stored, one.derived) for one in rebuilding.mismatches(thread.pk)]
+    assert found == [(ids[at], "approved", "rejected") for at in (0, 3, 4, 9)]
+
+
+def test_what_the_record_tells_of_and_is_not_there_is_told_in_every_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebuilding, "AT_ONCE", 2)
+    thread, other = make_thread("with-gaps"), make_thread("its-neighbour")
+    posted = [post(thread, name=f"Guest {turn}").comment.pk for turn in range(5)]
+    for gone in (posted[1], posted[4]):
+        Comment.objects.filter(pk=gone).update(thread=other, number=90 + gone)
+    found = [(one.comment_id, one.stored, one.derived) for one in rebuilding.mismatches(thread.pk)]
+    assert found == [(posted[1], None, "published"), (posted[4], None, "published")]
+
+
+@pytest.mark.parametrize("look", [checking.check_thread, rebuilding.mismatches])
+def test_memory_does_not_grow_with_the_thread(
+    look: Callable[[int], Iterator[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "AT_ONCE", 100)
+    monkeypatch.setattr(rebuilding, "AT_ONCE", 100)
+    small, large = some_threads(400, 2_400)
+
+    def peak(thread: Thread) -> int:
+        tracemalloc.start()
+        deque(look(thread.pk), maxlen=0)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(small)  # whatever is loaded once
+    assert peak(large) - peak(small) < 2_000 * BYTES_OF_A_COMMENT
+
+
+def test_progress_of_a_thread_is_told_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "AT_ONCE", 10)
+    monkeypatch.setattr(rebuilding, "AT_ONCE", 10)
+    monkeypatch.setattr("comments.queries.logbook.AT_ONCE", 1)
+    (thread,) = some_threads(35)
+    told: list[int] = []
+    list(checking.check_thread(thread.pk, progress=told.append))
+    assert told[:3] == [0, 10, 20]
+    told.clear()
+    list(rebuilding.mismatches(thread.pk, progress=told.append))
+    assert told == [10, 20, 30, 35]
+
+
+def test_threads_are_taken_in_order_and_counted() -> None:
+    made = some_threads(3, 4)
+    progress = ThreadProgress(OutputWrapper(Terminal()), Thread.objects.all())
+    assert [key for _, key in progress] == [thread.key for thread in made]
+    assert progress.threads == 2
