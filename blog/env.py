@@ -21,6 +21,7 @@ import environ
 import idna
 from django.core.exceptions import ImproperlyConfigured
 
+from blog.logs import FORMATTERS
 from comments.rules.limits import read_limit
 from comments.rules.sending import read_rate, read_window
 from comments.rules.verp import LONGEST_LOCAL
@@ -55,6 +56,8 @@ class Environment:
     rate_limits: dict[str, str]
     cors_origins: list[str]
     secure_cookies: bool
+    ssl_redirect: bool
+    hsts_seconds: int
     max_comment_chars: int
     max_body_bytes: int
     max_depth: int
@@ -82,6 +85,12 @@ class Environment:
     time_zone: str
     language: str
     log_level: str
+    log_format: str
+    """``text`` or ``json``."""
+    log_requests: bool
+    metrics_token: str
+    """Whoever shows it may read ``/metrics``; empty: there is no such address."""
+    metrics_dir: Path
 
 
 RATE_LIMIT_DEFAULTS = {
@@ -113,6 +122,9 @@ def read_environment() -> Environment:
     deep_replies = env.str("DEEP_REPLIES", default="attach")
     if deep_replies not in {"attach", "refuse"}:
         raise ImproperlyConfigured("DEEP_REPLIES must be attach or refuse.")
+    log_format = env.str("LOG_FORMAT", default="text")
+    if log_format not in FORMATTERS:
+        raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
     limits_on = env.str("RATE_LIMITS", default="on").lower() not in {"off", "0", "false", "no"}
     rate_limits = (
         {name: env.str(name, default=value) for name, value in RATE_LIMIT_DEFAULTS.items()}
@@ -144,7 +156,7 @@ def read_environment() -> Environment:
         database=_database(env),
         cache=_cache(env),
         audit_share=env.float("AUDIT_SHARE", default=0.01),
-        page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=64 * 1024 * 1024),
+        page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=16 * 1024 * 1024),
         stream_url=_stream_url(env, by_host=not site_id),
         stream_port=_port(env, "STREAM_PORT", default=0) if env.str("STREAM_PORT", "") else None,
         streams_most=_most_streams(env, "STREAMS_MOST", default=5_000),
@@ -153,6 +165,8 @@ def read_environment() -> Environment:
         rate_limits=rate_limits,
         cors_origins=env.list("CORS_ORIGINS", default=[]),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
+        ssl_redirect=env.bool("SSL_REDIRECT", default=False),
+        hsts_seconds=env.int("HSTS_SECONDS", default=0),
         max_comment_chars=env.int("MAX_COMMENT_CHARS", default=10_000),
         max_body_bytes=env.int("MAX_BODY_BYTES", default=256 * 1024),
         max_depth=env.int("MAX_DEPTH", default=50),
@@ -175,6 +189,10 @@ def read_environment() -> Environment:
         time_zone=env.str("TIME_ZONE", default="UTC"),
         language=env.str("LANGUAGE_CODE", default="en"),
         log_level=env.str("LOG_LEVEL", default="INFO"),
+        log_format=log_format,
+        log_requests=env.bool("LOG_REQUESTS", default=False),
+        metrics_token=_metrics_token(env),
+        metrics_dir=Path(env.str("METRICS_DIR", default="") or ROOT / "var" / "metrics").absolute(),
     )
 
 
@@ -218,9 +236,18 @@ def _database(env: environ.Env) -> dict[str, Any]:
             options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
         else:
             config.setdefault("CONN_MAX_AGE", 60)
-            config["CONN_HEALTH_CHECKS"] = True
+        # One that the server has ended meanwhile is replaced, and no request fails by it.
+        config["CONN_HEALTH_CHECKS"] = True
         return config
     raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
+
+
+def _metrics_token(env: environ.Env) -> str:
+    """Returns ``METRICS_TOKEN``."""
+    text: str = env.str("METRICS_TOKEN", default="")
+    if text and not re.match(r"[!-~]{16,}\Z", text, re.ASCII):
+        raise ImproperlyConfigured("METRICS_TOKEN must have 16 characters or more, and no spaces.")
+    return text
 
 
 def _port(env: environ.Env, name: str, *, default: int) -> int:
@@ -312,7 +339,8 @@ def _cache(env: environ.Env) -> dict[str, Any]:
         "django.core.cache.backends.redis.RedisCache",
     }:
         raise ImproperlyConfigured("CACHE_URL must be locmemcache:// or redis://.")
-    config.setdefault("KEY_PREFIX", "rejoinder")
+    # The reader of URLs leaves it in lower case, which Django does not know.
+    config["KEY_PREFIX"] = config.pop("key_prefix", "rejoinder")
     return config
 
 

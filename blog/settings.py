@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from csp.constants import NONE, SELF
 
 from blog.env import ROOT, read_environment, stream_source
+from blog.logs import logging_config
 
 ENVIRONMENT = read_environment()
 
@@ -35,7 +38,9 @@ INSTALLED_APPS = [
 # Session, CSRF, sign-in and messages are for pages and the admin. The API signs callers in by
 # itself (comments/api/authentication.py), so its public reads neither read nor set a cookie.
 MIDDLEWARE = [
+    "blog.request_ids.RequestIds",
     "blog.health.Health",
+    *(["blog.metrics.Metrics"] if ENVIRONMENT.metrics_token else []),
     "comments.api.stored_answers.StoredAnswers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -117,8 +122,13 @@ STORAGES = {
     },
 }
 
-# Our own middleware does what this check looks for by its name (comments/api/middleware.py).
-SILENCED_SYSTEM_CHECKS = ["security.W003"]
+SILENCED_SYSTEM_CHECKS = [
+    # Our own middleware does what this check looks for by its name (comments/api/middleware.py).
+    "security.W003",
+    # Whether all other hosts of the domain are reached by HTTPS is not for a blog to say.
+    "security.W005",
+    "security.W021",
+]
 
 APPEND_SLASH = True
 X_FRAME_OPTIONS = "DENY"
@@ -126,6 +136,11 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.secure_cookies
+SECURE_SSL_REDIRECT = ENVIRONMENT.ssl_redirect
+SECURE_HSTS_SECONDS = ENVIRONMENT.hsts_seconds
+if ENVIRONMENT.trusted_proxies:
+    # A form that came by HTTPS says so in Origin, and would be refused where we know of HTTP alone.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "blog.views.csrf_failed"
@@ -206,6 +221,7 @@ REJOINDER = {
     "RATE_LIMITS": ENVIRONMENT.rate_limits,
     "AUDIT_SHARE": ENVIRONMENT.audit_share,
     "PAGE_CACHE_BYTES": ENVIRONMENT.page_cache_bytes,
+    "METRICS_DIR": str(ENVIRONMENT.metrics_dir) if ENVIRONMENT.metrics_token else "",
     "STREAM_URL": ENVIRONMENT.stream_url,
     "STREAMS_MOST": ENVIRONMENT.streams_most,
     "STREAMS_PER_ADDRESS": ENVIRONMENT.streams_per_address,
@@ -217,18 +233,12 @@ REJOINDER = {
 }
 """What the comments app reads; any Django project that installs it sets this dictionary."""
 
+METRICS_TOKEN = ENVIRONMENT.metrics_token
+LOG_REQUESTS = ENVIRONMENT.log_requests
+# Warnings of Python are lines like all others.
+logging.captureWarnings(ENVIRONMENT.log_format == "json")
 LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"without_secrets": {"()": "blog.logs.WithoutSecrets"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "plain",
-            "filters": ["without_secrets"],
-        }
-    },
+    **logging_config(log_format=ENVIRONMENT.log_format),
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     "loggers": {
         # Refusals (4xx) are answers, not events of the operator's log.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from comments.metrics import count_logged
 from comments.models import ActorKind, Comment, LogKind, LogRow, LogText, SiteChain, Thread
 from comments.rules.logbook import HASHED, row_hash, runs, text_digest
 
@@ -133,6 +134,7 @@ def _row(
         {name: getattr(row, name) for name in HASHED}, previous_hash=previous_hash
     )
     row.save(force_insert=True)
+    count_logged(row)
     if salt:
         LogText.objects.create(row=row, salt=salt, public_reason=public_reason, note=note)
     return row

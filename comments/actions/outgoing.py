@@ -21,6 +21,7 @@ from django.utils.encoding import iri_to_uri
 
 from comments.actions.delivering import Mailbox, Undelivered, post_json
 from comments.mail import DecisionLetter, compose_decision, token_of
+from comments.metrics import count_message
 from comments.models import Comment, LogRow, Outgoing, Thread
 from comments.queries.outgoing import due, has_webhook, link_to, newer_mail, webhook_of
 from comments.queries.sites import language_of
@@ -167,6 +168,7 @@ def _send(seen: Outgoing, *, mailbox: Mailbox, clock: Clock) -> bool:
         Outgoing.objects.filter(pk=seen.pk).update(
             state=Outgoing.State.SENT, sent_at=clock(), error=""
         )
+        count_message(seen.kind, "sent")
         return True
     _store_failure(seen, row, failure, now=clock())
     return False
@@ -185,6 +187,7 @@ def _store_failure(seen: Outgoing, row: LogRow, failure: Undelivered, *, now: da
         error=f"{PERHAPS if in_doubt else ''}{failure.why}"[:200],
     )
     outcome = "given up" if gives_up else "to be tried again"
+    count_message(seen.kind, "given_up" if gives_up else "failed")
     logger.warning("%s %d, try %d: %s; %s", seen.kind, seen.pk, tries, failure.why, outcome)
 
 

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from comments.actions.transports import Parcel
 from comments.mail import Splicer, Values, delivery_key
+from comments.metrics import count_delivery
 from comments.models import Channel, Delivery, PostOffice, Subscriber
 from comments.rules.limits import Limit
 from comments.rules.sending import (
@@ -80,6 +81,7 @@ def settle(outcomes: Iterable[Outcome], *, order: Order, now: datetime) -> None:
     """Stores what came of messages; a second time changes nothing."""
     sent = []
     for claimed, answer in outcomes:
+        count_delivery(verdict_on(answer))
         if verdict_on(answer) == "sent":
             sent.append(claimed)
         else:

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import Error
 
 from comments.errors import RateLimited, Unavailable
+from comments.metrics import show_streams
 from comments.queries.events import CHANGES_SHOWN
 from comments.streaming.frames import change_frame, hello_frame, reset_frame
 from comments.streaming.reading import Reader
@@ -101,11 +102,13 @@ class Hub:
         if self._most_of_address and self._of_address[address] >= self._most_of_address:
             raise RateLimited(retry_after_seconds=COME_AGAIN_SECONDS)
         self._count += 1
+        show_streams(self._count)
         self._of_address[address] += 1
         try:
             yield
         finally:
             self._count -= 1
+            show_streams(self._count)
             self._of_address[address] -= 1
             if not self._of_address[address]:
                 del self._of_address[address]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.db.utils import ConnectionHandler
 from django.test import override_settings
 
 from blog.env import read_environment
@@ -140,3 +142,67 @@ def test_a_project_that_sets_nothing_has_its_bounces_where_its_mails_come_from()
 def test_a_project_says_where_bounces_go() -> None:
     assert options().mail_bounces == "b@example.net"
     assert options().message_id_domain == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "prefix"),
+    [("redis://cache:6379/0", "rejoinder"), ("redis://cache:6379/0?key_prefix=one", "one")],
+)
+def test_installations_that_share_a_redis_keep_apart(
+    monkeypatch: pytest.MonkeyPatch, url: str, prefix: str
+) -> None:
+    monkeypatch.setenv("CACHE_URL", url)
+    assert read_environment().cache["KEY_PREFIX"] == prefix
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.parametrize("pool", ["", "?pool=true"])
+def test_a_connection_that_the_database_has_ended_fails_no_request(
+    pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{os.environ['DATABASE_URL']}{pool}")
+    given = {**read_environment().database, "NAME": connection.settings_dict["NAME"]}
+    other = ConnectionHandler({"default": given})["default"]
+
+    def process() -> int:
+        """Returns who serves a request at the database."""
+        other.close_if_unusable_or_obsolete()  # as Django does before a request
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [pid] = cursor.fetchone()
+        other.close_if_unusable_or_obsolete()
+        if pool:
+            other.close()  # back into the pool, as after a request
+        return int(pid)
+
+    try:
+        first = process()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            ended = {pid for pid, _ in cursor.fetchall()}
+        assert first in ended
+        assert process() not in ended
+    finally:
+        other.close()
+        if pool:
+            other.close_pool()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_FORMAT", "xml"),
+        ("METRICS_TOKEN", "short"),
+        ("METRICS_TOKEN", "a token with spaces in it"),
+    ],
+)
+def test_a_wrong_way_to_watch_is_said(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=name):
+        read_environment()

@@ -1,7 +1,8 @@
 """Starts the production server, which ``make run`` and an operator use alike.
 
 The server (``blog.serving``) replaces this process, so that it holds nothing of Django in its
-parent and signals reach it directly: SIGTERM and Ctrl-C end it after the requests under way.
+parent and signals reach it directly: SIGTERM and Ctrl-C end it after the requests under way, and
+SIGHUP lets new workers take the place of the old ones without a failed request.
 """
 
 from __future__ import annotations
@@ -30,9 +31,6 @@ THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
 HTTP_PORT = 80
 PORTS_TRIED = 20
 """For streams, where no port was chosen."""
-
-STOP_SECONDS = 10
-"""How long a request may take to end once the server has been told to stop."""
 
 
 class Command(BaseCommand):
@@ -89,18 +87,15 @@ class Command(BaseCommand):
         # Blocked until the server can hear it; a blocked signal stays so in what replaces us.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         command = [sys.executable, "-m", "blog.serving"]
+        command += ["--host", options["host"], "--port", str(options["port"])]
+        command += ["--workers", str(options["workers"]), "--threads", str(options["threads"])]
+        command += ["--log-format", read_environment().log_format]
         command += [] if options["no_work"] else ["--work"]
         if self.stream_port is not None:
-            command += ["--stream", options["host"], str(self.stream_port)]
-        command += ["--interface", "wsgi"]
-        command += ["--host", options["host"], "--port", str(options["port"])]
-        command += ["--working-dir", str(ROOT), "--log-level", "warning"]
-        command += ["--workers", str(options["workers"]), "--respawn-failed-workers"]
-        command += ["--blocking-threads", str(options["threads"])]
-        command += ["--workers-kill-timeout", str(STOP_SECONDS)]
+            command += ["--stream-port", str(self.stream_port)]
         # ``-m`` finds this package in the working directory, wherever the command was given.
         os.chdir(ROOT)
-        os.execv(sys.executable, [*command, "blog.wsgi:application"])  # noqa: S606
+        os.execv(sys.executable, command)  # noqa: S606
 
     def _prepare(self, options: dict[str, Any]) -> None:
         """Looks at all that could be wrong, and says where the pages are."""

@@ -1,0 +1,122 @@
+"""What is in the repository for production fits together: environment, image, proxy, processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import load_command_class
+
+from blog.env import read_environment
+from blog.serving import LEAVE_SECONDS
+from tests.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
+
+
+def environment_of(path: Path) -> dict[str, str]:
+    """Returns the variables of a file of lines ``NAME=value``."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    return {name: value for name, _, value in pairs}
+
+
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+def test_the_documented_environment_is_clean_to_djangos_checks(tmp_path: Path) -> None:
+    told = environment_of(DEPLOY / "rejoinder.env")
+    told |= {"SECRET_KEY": "for-tests-only-0123456789-ABCDEFGHIJ-abcdefghij-!$%", "DEBUG": ""}
+    told |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}"}
+    found = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={**os.environ, **told, "DJANGO_SETTINGS_MODULE": "blog.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert "no issues" in found.stdout
+
+
+def test_every_variable_that_is_set_is_one_that_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = set(environment_of(DEPLOY / "rejoinder.env"))
+    for service in compose()["services"].values():
+        if "env_file" in service:
+            names |= set(service["environment"])
+            assert service["env_file"] == "rejoinder.env"
+            for name, value in service["environment"].items():
+                monkeypatch.setenv(name, value)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = " ".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("| `"))
+    assert [name for name in sorted(names) if f"`{name}`" not in rows] == []
+    found = read_environment()
+    assert found.database["OPTIONS"]["pool"]
+    assert found.cache["BACKEND"].endswith("RedisCache")
+
+
+def test_services_are_commands_that_there_are_and_need_what_there_is() -> None:
+    document = compose()
+    services, volumes = document["services"], document["volumes"]
+    ours = {name: one for name, one in services.items() if one.get("build")}
+    assert set(ours) == {"web", "stream", "worker", "migrations"}
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            is_kept = source.startswith("./deploy/tls") or source in volumes
+            assert is_kept or (ROOT / source).is_file(), source
+        assert "healthcheck" in service or name == "migrations"
+        assert service["restart"] == ("no" if name == "migrations" else "unless-stopped")
+        if name in ours and name != "web":
+            _, program, command, *arguments = service["command"]
+            assert program == "manage.py"
+            app = "django.core" if command == "migrate" else where_is(command)
+            parser = load_command_class(app, command).create_parser("manage.py", command)
+            parser.parse_args(arguments)
+
+
+def where_is(command: str) -> str:
+    """Returns the app that has a command of ours."""
+    path = f"management/commands/{command}.py"
+    [app] = [name for name in ("blog", "comments") if (ROOT / name / path).is_file()]
+    return app
+
+
+def test_the_image_is_made_of_what_there_is_and_runs_as_nobody() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    made, runs = text.split("\nFROM ")[1:]
+    assert "--require-hashes --requirement requirements.lock" in made
+    kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for source in re.findall(r"^COPY (\S+) ", made, re.MULTILINE):
+        assert (ROOT / source).exists(), source
+        assert f"!{source}" in kept, source
+    assert runs.index("USER rejoinder") < runs.index("CMD ")
+    _, program, command, *arguments = yaml.safe_load(runs.rpartition("CMD ")[2])
+    assert program == "manage.py"
+    parser = load_command_class("blog", command).create_parser("manage.py", command)
+    options = vars(parser.parse_args(arguments))
+    assert (options["no_work"], options["no_stream"]) == (True, True)
+
+
+def test_the_proxy_finds_the_services_and_is_not_cut_off_by_a_restart() -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    services = compose()["services"]
+    found = dict(re.findall(r"server (\w+):(\d+);", text))
+    assert found == {"web": "8000", "stream": "8001"}
+    assert found["stream"] in services["stream"]["command"]
+    [kept] = re.findall(r"keepalive_timeout (\d+)s;", text)
+    assert int(kept) < LEAVE_SECONDS
+    [most] = re.findall(r"client_max_body_size (\d+)k;", text)
+    assert int(most) * 1024 == read_environment().max_body_bytes

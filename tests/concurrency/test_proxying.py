@@ -1,0 +1,219 @@
+"""``deploy/nginx.conf`` before a whole installation: what is stored, what never is, and streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from tests.conftest import CANNOT_RUN_HERE, ROOT
+from tests.production import KEY, THREAD, Answer, Site, ask, free_port, site, wait_for
+from tests.streaming.sse import Listener
+
+pytestmark = pytest.mark.concurrency
+
+LIST = f"{THREAD}comments/"
+STORED_SECONDS = 5
+"""``s-maxage`` of public reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """An installation behind nginx."""
+
+    site: Site
+    port: int
+    log: Path
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Returns what a reader is answered."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            return ask(connection, method, path, body, **headers)
+
+    def cache_of(self, answer: Answer) -> str:
+        """Returns what nginx's log says of the store, for a request that was answered."""
+        named = answer.headers["x-request-id"]
+
+        def found() -> list[str]:  # written when the reader has his answer
+            lines = map(json.loads, self.log.read_text(encoding="utf-8").splitlines())
+            return [str(line["cache"]) for line in lines if line["request_id"] == named]
+
+        return str(wait_for(found)[0])
+
+    def reached(self, path: str) -> int:
+        """Returns how many requests for a route have come through to the installation."""
+        lines = map(json.loads, self.site.log().splitlines())
+        return sum(line.get("route") == path for line in lines)
+
+
+def configured(directory: Path, made: Site, *, port: int) -> Path:
+    """Returns a configuration of nginx that differs from the product's in places alone."""
+    text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    for named, here in {
+        "server web:8000;": f"server 127.0.0.1:{made.port};",
+        "server stream:8001;": f"server 127.0.0.1:{made.stream_port};",
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "/var/cache/nginx/rejoinder": f"{directory}/cache",
+        "/etc/nginx/tls/*.conf": f"{directory}/none/*.conf",
+        "/dev/stdout": f"{directory}/access.log",
+    }.items():
+        assert text.count(named) == 1, named
+        text = text.replace(named, here)
+    temporary = "".join(
+        f"{kind}_temp_path {directory}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = directory / "nginx.conf"
+    user = "user root;\n" if os.getuid() == 0 else ""
+    whole.write_text(
+        f"{user}pid {directory}/pid;\nerror_log {directory}/error.log warn;\ndaemon off;\n"
+        f"events {{}}\nhttp {{\n{temporary}{text}\n}}\n",
+        encoding="utf-8",
+    )
+    return whole
+
+
+@contextmanager
+def nginx(directory: Path, made: Site) -> Iterator[Proxied]:
+    """Gives the installation behind nginx."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
+    directory.mkdir()
+    port = free_port()
+    command = [program, "-c", str(configured(directory, made, port=port)), "-p", str(directory)]
+    command += ["-e", str(directory / "error.log")]
+    with (directory / "out").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    proxied = Proxied(made, port, directory / "access.log")
+    try:
+        wait_for(lambda: process.poll() is not None or proxied.log.exists())
+        assert process.poll() is None, (directory / "out").read_text(encoding="utf-8")
+        yield proxied
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def proxied(migrated: Path, tmp_path: Path) -> Iterator[Proxied]:
+    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
+    told = {
+        "TRUSTED_PROXIES": "1",
+        "STREAM_URL": "/",
+        "RATE_LIMITS": "off",
+        "LOG_FORMAT": "json",
+        "LOG_REQUESTS": "on",
+        "METRICS_TOKEN": "a-token-for-the-figures",
+        "METRICS_DIR": str(tmp_path / "metrics"),
+    }
+    with site(migrated, tmp_path, "--no-work", **told) as made:
+        made.ask("GET", LIST)  # it is ready
+        with nginx(tmp_path / "nginx", made) as found:
+            yield found
+
+
+def write(proxied: Proxied, text: str) -> int:
+    body = {"source": text, "parent": None, "author": {"name": "Ana"}}
+    answer = proxied.ask("POST", LIST, body)
+    assert answer.status == 201, answer.body
+    number: int = answer.document["number"]
+    return number
+
+
+def test_readers_share_what_is_public_and_nothing_else(proxied: Proxied) -> None:
+    route = "/api/v1/threads/<str:key>/comments/"
+
+    # Many at once want what nobody has asked for: one of them asks for all.
+    before = proxied.reached(route)
+    path = f"{LIST}?limit=7"
+    with ThreadPoolExecutor(50) as many:
+        answers = list(many.map(lambda _: proxied.ask("GET", path), range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 50
+    assert proxied.reached(route) == before + 1
+
+    # Who has it already is told so, without a question to the installation.
+    etag = answers[0].headers["etag"]
+    again = proxied.ask("GET", path, If_None_Match=etag)
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", etag)
+    assert proxied.cache_of(again) == "HIT"
+    assert proxied.reached(route) == before + 1
+
+    # A new comment is seen as soon as the time is over.
+    page = f"{LIST}?limit=100"
+    proxied.ask("GET", page)
+    number, posted = write(proxied, "news for everybody"), monotonic()
+    while number_in(proxied.ask("GET", page)) != number:
+        assert monotonic() - posted < STORED_SECONDS + 5
+        sleep(0.2)
+    quiet, asked = proxied.ask("GET", f"{LIST}?limit=3"), monotonic()
+
+    # Whoever says who he is gets an answer made for him, and leaves nothing behind.
+    for name, value in {
+        "Cookie": "sessionid=somebody",
+        "Authorization": "Bearer some.body.else",
+    }.items():
+        own = f"{LIST}?limit=9&as={name}"
+        proxied.ask("GET", own)
+        assert proxied.cache_of(proxied.ask("GET", own)) == "HIT"
+        assert proxied.cache_of(proxied.ask("GET", own, **{name: value})) == "BYPASS"
+        unseen = f"{LIST}?limit=8&as={name}"
+        assert proxied.cache_of(proxied.ask("GET", unseen, **{name: value})) == "BYPASS"
+        assert proxied.cache_of(proxied.ask("GET", unseen)) == "MISS"
+    for private in (f"/api/v1/viewer/?thread={KEY}", "/api/v1/moderation/queue/"):
+        for _ in range(2):
+            assert proxied.cache_of(proxied.ask("GET", private)) == "MISS"
+    for _ in range(2):
+        page_of_post = proxied.ask("GET", f"/posts/{KEY}/")
+        assert (page_of_post.status, proxied.cache_of(page_of_post)) == (200, "")
+    stored = b"".join(
+        file.read_bytes() for file in (proxied.log.parent / "cache").rglob("*") if file.is_file()
+    )
+    keys = set(re.findall(rb"^KEY: http 127\.0\.0\.1 (/[^?\n]*)", stored, re.MULTILINE))
+    assert keys == {LIST.encode()}
+    assert b"set-cookie" not in stored.lower()
+
+    # What has not changed is confirmed by its ETag when the time is over, and not made anew.
+    sleep(max(0.0, STORED_SECONDS + 1 - (monotonic() - asked)))
+    confirmed = proxied.ask("GET", f"{LIST}?limit=3")
+    assert (proxied.cache_of(quiet), proxied.cache_of(confirmed)) == ("MISS", "REVALIDATED")
+    assert confirmed.body == quiet.body
+
+    # A stream is passed on as it comes, and is never stored.
+    with Listener(proxied.port, KEY) as listener:
+        listener.wait_for(0)
+        assert listener.headers["content-type"].startswith("text/event-stream")
+        before = listener.last
+        write(proxied, "heard at once")
+        told = monotonic()
+        listener.wait_for(before + 1)
+        assert monotonic() - told < STORED_SECONDS
+
+    # Nobody outside reads figures, and the log of the proxy names nobody either.
+    for path in ("/metrics", "/health/ready"):
+        assert (
+            proxied.ask("GET", path, Authorization="Bearer a-token-for-the-figures").status == 404
+        )
+    proxied.ask("GET", "/subscriptions/a-secret/?q=somebody")
+    log = proxied.log.read_text(encoding="utf-8")
+    for word in ("127.0.0.1", "a-secret", "somebody", "limit="):
+        assert word not in log
+
+
+def number_in(answer: Answer) -> int:
+    """Returns the number of the newest comment in a list."""
+    return max(int(item["number"]) for item in answer.document["items"])
