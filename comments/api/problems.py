@@ -65,15 +65,21 @@ def refusal_for(error: Exception) -> Refusal:
     for kind, refusal in _TRANSLATED:
         if isinstance(error, kind):
             return refusal()
-    if isinstance(error, OperationalError) and _is_contention(error):
+    if isinstance(error, OperationalError) and _may_pass(error):
         return Unavailable(retry_after=1)
     return ServerError()
 
 
-def _is_contention(error: OperationalError) -> bool:
-    """Returns whether the store was busy: SQLite's lock, PostgreSQL's classes 40, 53 and 57."""
-    state = getattr(error.__cause__, "sqlstate", None) or ""
-    return "locked" in str(error) or state[:2] in {"40", "53", "57"}
+def _may_pass(error: OperationalError) -> bool:
+    """Returns whether the store is busy or away.
+
+    That is SQLite's lock; of PostgreSQL the classes 08, 40, 53 and 57, and what has no code, since
+    no server has answered.
+    """
+    if "locked" in str(error):
+        return True
+    state = getattr(error.__cause__, "sqlstate", "other")
+    return state is None or state[:2] in {"08", "40", "53", "57"}
 
 
 def _field_errors(detail: Any, pointer: str) -> list[FieldError]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
+from psycopg import errors as psycopg_errors
 
 from comments.api.writing import ThreadComments
 from comments.models import Comment, Participant, ThreadState
@@ -203,3 +207,29 @@ def test_if_none_match_star_is_no_answer_for_what_is_not_there(client: Client) -
     make_thread()
     for path, status in ((f"{PATH}99/", 404), (f"{PATH}?cursor=x", 400), (PATH, 200)):
         assert client.get(path, headers={"if_none_match": "*"}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("cause", "status"),
+    [
+        (psycopg.OperationalError("connection refused"), 503),
+        (psycopg_errors.AdminShutdown("57P01"), 503),
+        (psycopg_errors.SerializationFailure("40001"), 503),
+        (psycopg_errors.UndefinedColumn("42703"), 500),
+        (sqlite3.OperationalError("database is locked"), 503),
+        (sqlite3.OperationalError("no such table"), 500),
+    ],
+)
+def test_a_database_that_is_busy_or_away_is_no_error_of_ours(
+    client: Client, monkeypatch: pytest.MonkeyPatch, cause: Exception, status: int
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OperationalError(str(cause)) from cause
+
+    make_thread()
+    monkeypatch.setattr("comments.api.writing.submit_comment", fails)
+    client.raise_request_exception = False
+    answer = send(client, json.dumps(GOOD))
+    assert answer.status_code == status
+    assert answer.json()["code"] == ("unavailable" if status == 503 else "server_error")
+    assert answer.has_header("Retry-After") == (status == 503)
