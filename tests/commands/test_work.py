@@ -147,7 +147,7 @@ def test_a_job_that_fails_is_told_of_and_done_again_later(
     repeat(Job("unlucky", 1, fail), Pauses())
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 1, 2]
     assert "the job unlucky failed" in caplog.text
-    assert "RuntimeError: no luck" in caplog.text
+    assert "\nRuntimeError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
