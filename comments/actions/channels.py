@@ -27,12 +27,28 @@ DIGEST = (Frequency.DAILY, Frequency.WEEKLY)
 """What goes into the digest; the rest is told at once."""
 
 
-def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
+def held_position(subscriber: Subscriber) -> int:
+    """Returns the last position, which none of a subscriber's channels goes beyond meanwhile.
+
+    Whatever begins or changes there begins or changes for his channels too: they stay locked, the
+    digest's before the other, until the transaction ends.
+    """
+    channels = Channel.objects.select_for_update().filter(subscriber=subscriber)
+    list(channels.order_by("kind"))
+    return last_position(site_id=subscriber.site_id)
+
+
+def settle_channels(subscriber: Subscriber, *, now: datetime, position: int | None = None) -> None:
     """Sets when to look for news for a subscriber, after a change of what he wants or when.
 
-    What is still due the way that was chosen before a change is looked for once more, also what a
-    mail had that expired, or may be about to.
+    What is still due the way that was chosen before a change is looked for once more: what is there
+    again, and what a mail had that expired, or may be about to.
+
+    Args:
+        position: where a channel begins that there was not; the last one.
     """
+    if position is None:
+        position = held_position(subscriber)
     active = list(subscriber.subscriptions.filter(state=Subscription.State.ACTIVE))
     unfinished = unfinished_of({subscriber.pk})
     for kind in Channel.Kind:
@@ -43,15 +59,20 @@ def settle_channels(subscriber: Subscriber, *, now: datetime) -> None:
             Channel.objects.get_or_create(
                 subscriber=subscriber,
                 kind=kind,
-                defaults={"cursor": last_position(site_id=subscriber.site_id)},
+                defaults={"cursor": position},
             )
         # Locked: the planner may be moving it on, and what it writes must stay.
         found = Channel.objects.select_for_update().filter(subscriber=subscriber, kind=kind)
         channel = found.first()
         if channel is None:
             continue
-        is_owed = any(position > channel.cursor for position in changed) or (
-            active and (subscriber.pk, kind) in unfinished
+        again = Publication.objects.filter(
+            site_id=subscriber.site_id, again=True, position__gt=channel.cursor
+        )
+        is_owed = (
+            any(at > channel.cursor for at in changed)
+            or (active and (subscriber.pk, kind) in unfinished)
+            or (changed and again.exists())
         )
         is_looked_for = wanted or is_owed
         if subscriber.paused_at is not None or not is_looked_for:
@@ -102,15 +123,18 @@ def mark_instant_now(*, site_id: int) -> None:
         )
         latest = found.aggregate(latest=Max("at"))["latest"]
         at_once = concerned.filter(frequency=Frequency.INSTANT)
-        Channel.objects.filter(
-            kind=Channel.Kind.INSTANT, subscriber__in=at_once.values("subscriber_id")
-        ).update(due_at=latest)
         if found.filter(again=True).exists():
             # What is there again is told the way that was chosen when it first was: perhaps one
             # that nobody looks at any more.
             switched = concerned.exclude(switches=[])
-            Channel.objects.filter(
+            resting = Channel.objects.filter(
                 subscriber__in=switched.values("subscriber_id"), due_at=None
-            ).update(due_at=latest)
+            )
+            # In the order in which all lock the channels of one subscriber.
+            resting.filter(kind=Channel.Kind.DIGEST).update(due_at=latest)
+            resting.filter(kind=Channel.Kind.INSTANT).update(due_at=latest)
+        Channel.objects.filter(
+            kind=Channel.Kind.INSTANT, subscriber__in=at_once.values("subscriber_id")
+        ).update(due_at=latest)
         office.instant_position = to
         office.save(update_fields=["instant_position"])

@@ -18,7 +18,7 @@ What is proved, and of which rows:
 - What expired is covered by the mail that took it over, or somebody looks for what it had.
 - Who is told of answers to what he writes is not told what he wrote.
 - A rendered mail shows what of its selection could be read all the time.
-- Nothing stays under way for a day, or waits for more than ten days.
+- Nothing stays under way for a day, or waits for more than two weeks.
 - What was rendered is part of what was selected, and each state has what it needs.
 
 A Message-ID is a hash of the delivery's id, so that no two can be the same.
@@ -49,6 +49,7 @@ from comments.models import (
     Publication,
     Subscription,
 )
+from comments.queries.digests import NOT_COMPOSED
 from comments.queries.subscribers import last_position
 from comments.rules.digesting import Item
 
@@ -57,8 +58,9 @@ Kind = Delivery.Kind
 AT_ONCE = 1_000
 GAPS_NAMED = 20
 LONGEST_UNDER_WAY = timedelta(days=1)
-LONGEST_WAIT = timedelta(days=10)
-"""A week, and the days that time zones and hours of sending can differ by."""
+LONGEST_WAIT = timedelta(days=17)
+"""A week, the days that time zones and hours of sending can differ by, and a week that it may have
+been planned ahead."""
 
 
 def check_digests(*, site_id: int, report: Report, now: datetime) -> Iterator[str]:
@@ -210,11 +212,14 @@ def _of_times(site_id: int, now: datetime) -> Iterator[str]:
     own = Delivery.objects.filter(site_id=site_id)
     for pk in _ids(own.filter(state=State.SENDING, lease_until__lt=now - LONGEST_UNDER_WAY)):
         yield f"delivery {pk}: is being sent for more than a day"
+    failed = own.filter(state=State.DEFERRED, error__startswith=NOT_COMPOSED)
+    for pk in _ids(failed.filter(created_at__lt=now - LONGEST_UNDER_WAY)):
+        yield f"delivery {pk}: cannot be composed for more than a day"
     latest = now + LONGEST_WAIT
     for pk in _ids(own.filter(due_at__gt=latest)):
-        yield f"delivery {pk}: does not leave for more than ten days"
+        yield f"delivery {pk}: does not leave for more than two weeks"
     for pk in _ids(Channel.objects.filter(subscriber__site_id=site_id, due_at__gt=latest)):
-        yield f"channel {pk}: nobody looks for news for more than ten days"
+        yield f"channel {pk}: nobody looks for news for more than two weeks"
 
 
 def _of_editions(site_id: int) -> Iterator[str]:

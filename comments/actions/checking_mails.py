@@ -211,8 +211,11 @@ class _Person:
     def _began(self, row: Row) -> int | None:
         """Returns after which position something is news; ``None`` where that cannot be told.
 
-        A subscription that ended and was confirmed again later had begun earlier before.
+        A subscription that ended and was confirmed again later had begun earlier before; and what
+        was taken over may be what such a one had.
         """
+        if (row["kind"], row["created_at"]) in self.begins:
+            return None
         scope = row["selection__scope"]
         wanted = [self.began[scope]] if scope in self.began else []
         if row["kind"] == Kind.DIGEST:

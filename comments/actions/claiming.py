@@ -26,6 +26,7 @@ from comments.actions.settling import Claimed, Order, settle
 from comments.mail import Splicer, Values
 from comments.models import Delivery, Edition, PostOffice
 from comments.queries.deliveries import MAY_LEAVE, due_deliveries, question_times
+from comments.queries.digests import NOT_COMPOSED
 from comments.rules.digesting import Item
 from comments.rules.sending import (
     LEASE_SECONDS,
@@ -81,6 +82,7 @@ class Clerk:
     """Who is asked something in the transaction under way."""
     _left_out: int = 0
     _undecided: int = 0
+    _not_composed: int = 0
     _blocked: Blocked | None = None
 
     # --- what is due --------------------------------------------------------------------------
@@ -100,6 +102,11 @@ class Clerk:
     def take_undecided(self) -> int:
         """Returns how many stay in doubt until an operator decides, since the last time."""
         count, self._undecided = self._undecided, 0
+        return count
+
+    def take_not_composed(self) -> int:
+        """Returns how many messages could not be made, since it was asked last."""
+        count, self._not_composed = self._not_composed, 0
         return count
 
     def take_left_out(self) -> int:
@@ -330,11 +337,11 @@ class Clerk:
         """Puts off a message that cannot be composed; the next release may be able to."""
         Delivery.objects.filter(pk=row.pk).update(
             state=State.DEFERRED,
-            error=f"cannot be composed: {failure}"[:200],
+            error=f"{NOT_COMPOSED}: {failure}"[:200],
             tries=F("tries") + 1,
             due_at=now + timedelta(seconds=retry_seconds(row.tries + 1)),
         )
-        self._left_out += 1
+        self._not_composed += 1
         return None
 
     def _select_anew(self, row: Delivery, current: Current, wanted: list[Item]) -> int | None:

@@ -11,17 +11,17 @@ import logging
 import traceback
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import F
 
-from comments.mail import Splicer, compose_edition
+from comments.mail import Composed, Splicer, compose_edition
 from comments.models import Comment, Edition, Revision, Selection
 from comments.queries.digests import AT_ONCE, news_of
 from comments.queries.editions import edition_content, threads_version_of
 from comments.rules.digesting import Item, News
-from comments.rules.editions import EditionContent
+from comments.rules.editions import CommentContent, EditionContent, PostContent
 
 logger = logging.getLogger(__name__)
 
@@ -92,16 +92,46 @@ class Editions:
 MOST_SELECTIONS = 10_000
 
 
-def _quoted_in(content: EditionContent) -> list[int]:
-    """Returns which comments are quoted above those that answer them."""
-    return sorted(
-        {
-            comment.answers.id
-            for post in content.posts
-            for comment in post.comments
-            if comment.answers is not None
+def _composed(content: EditionContent) -> tuple[EditionContent, Composed]:
+    """Returns a mail, and what it holds: all of it but comments that cannot be composed.
+
+    ``check_digests`` names those as long as they can be read.
+    """
+    try:
+        return content, compose_edition(content)
+    except Exception:
+        bad = {
+            one.id for post in content.posts for one in post.comments if _is_bad(post, one, content)
         }
-    )
+        left = [item for item in content.items if item[1] not in bad]
+        if not bad or not left:
+            raise
+        logger.error("comments %s cannot be composed, and are left out", sorted(bad))
+        posts = tuple(
+            replace(post, comments=tuple(one for one in post.comments if one.id not in bad))
+            for post in content.posts
+        )
+        shown = tuple(post for post in posts if post.comments or post.page_id is not None)
+        content = replace(content, items=left, posts=shown)
+        return content, compose_edition(content)
+
+
+def _is_bad(post: PostContent, comment: CommentContent, content: EditionContent) -> bool:
+    """Returns whether a comment by itself cannot be composed."""
+    alone = replace(post, comments=(comment,), page_id=None)
+    try:
+        compose_edition(replace(content, items=[(post.thread_id, comment.id)], posts=(alone,)))
+    except Exception:
+        return True
+    return False
+
+
+def _shown_in(content: EditionContent) -> list[tuple[int, int]]:
+    """Returns whose words an edition has, quoted ones too, and in which version of each comment."""
+    comments = [comment for post in content.posts for comment in post.comments]
+    shown = {(one.id, one.version) for one in comments}
+    quoted = {(one.answers.id, one.answers.version) for one in comments if one.answers is not None}
+    return sorted(shown | quoted)
 
 
 def may_leave_again(edition: Edition, *, readable: Collection[Item]) -> bool:
@@ -113,20 +143,22 @@ def may_leave_again(edition: Edition, *, readable: Collection[Item]) -> bool:
     Args:
         readable: what of it can be read now, and is wanted.
     """
-    shown = {(thread_id, comment_id) for thread_id, comment_id in edition.items}
-    if not shown <= set(readable):
+    if not {(thread_id, comment_id) for thread_id, comment_id in edition.items} <= set(readable):
         return False
-    quoted = set(edition.quoted)
-    if Comment.objects.filter(pk__in=quoted, visible=True).count() < len(quoted):
-        return False
-    ids = sorted(quoted | {comment_id for _, comment_id in shown if comment_id})
-    replaced = Revision.objects.filter(replaced_at__gte=edition.made_at).exclude(
-        replaced_by=F("comment__author")
-    )
-    return not any(
-        replaced.filter(comment__in=ids[start : start + AT_ONCE]).exists()
-        for start in range(0, len(ids), AT_ONCE)
-    )
+    versions = dict(edition.shown)
+    ids = sorted(versions)
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        if Comment.objects.filter(pk__in=some, visible=True).count() < len(some):
+            return False
+        # By version: the clock of who changed a text may be another than that of who rendered it.
+        by_others = Revision.objects.filter(comment__in=some).exclude(
+            replaced_by=F("comment__author")
+        )
+        for pk, version in by_others.values_list("comment_id", "version"):
+            if version >= versions[pk]:
+                return False
+    return True
 
 
 def _rendered(selection: Selection, *, now: datetime) -> Current:
@@ -139,14 +171,14 @@ def _rendered(selection: Selection, *, now: datetime) -> Current:
         content = edition_content(selection)
         readable = frozenset(content.items)
         if content.items or not items:
-            composed = compose_edition(content)
+            content, composed = _composed(content)
             edition, is_new = Edition.objects.get_or_create(
                 selection=selection,
                 fingerprint=composed.fingerprint,
                 defaults={
                     "threads_version": threads_version,
                     "items": [list(item) for item in content.items],
-                    "quoted": _quoted_in(content),
+                    "shown": _shown_in(content),
                     "subject": composed.subject,
                     "template": composed.template,
                     "made_at": now,

@@ -41,7 +41,6 @@ class Look:
             told_up_to=dict(
                 Channel.objects.filter(
                     kind=Channel.Kind.DIGEST,
-                    due_at__isnull=False,
                     subscriber__in=[row.subscriber_id for row in rows if row.kind == Kind.INSTANT],
                 ).values_list("subscriber_id", "cursor")
             )

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from comments.actions.selecting import selection_for
 from comments.models import Channel, Delivery, Frequency, Selection
 from comments.queries.digests import (
+    NOT_COMPOSED,
     WAITING,
     Interval,
     NewsReader,
@@ -196,6 +197,8 @@ class Run:
         return self.common[after]
 
     def _plan_instant(self, channel: Channel, reader: Reader, unfinished: list[Delivery]) -> None:
+        # What cannot be composed may be by the next release, and nothing waits for that.
+        unfinished = [one for one in unfinished if not one.error.startswith(NOT_COMPOSED)]
         if any(one.state != State.EXPIRED for one in unfinished):
             self._move(channel, due_at=self.now + timedelta(seconds=INSTANT_WAITS_SECONDS))
             return

@@ -246,7 +246,9 @@ class _Sender:
         self._sent.count("left out", self._clerk.take_left_out())
         undecided = self._clerk.take_undecided()
         self._sent.count("to be decided about in the mail room", undecided)
-        self._sent.is_alarm |= undecided > 0
+        failed = self._clerk.take_not_composed()
+        self._sent.count("cannot be composed", failed)
+        self._sent.is_alarm |= undecided + failed > 0
         self._pace.take(len(claimed))
         return claimed
 

@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from comments.actions.announcing import seal_publications
-from comments.actions.channels import DIGEST, settle_channels
+from comments.actions.channels import DIGEST, held_position, settle_channels
 from comments.actions.digesting import plan_before_leaving
 from comments.actions.questioning import plan_question
 from comments.errors import FieldError, NotFound, ValidationFailed
 from comments.language import speaking, translated
 from comments.models import (
-    Channel,
     Comment,
     Consent,
     Frequency,
@@ -29,10 +28,9 @@ from comments.models import (
     Subscription,
     Thread,
 )
-from comments.queries.scopes import scope_named
+from comments.queries.scopes import scope_named, wanted_by
 from comments.queries.sites import language_of
 from comments.queries.subscribers import (
-    last_position,
     subscriber_of,
     wording_of,
 )
@@ -261,7 +259,7 @@ def _activate(subscription: Subscription, subscriber: Subscriber, *, now: dateti
     subscriber.confirmed_at = subscriber.confirmed_at or now
     subscriber.bounces = 0
     subscriber.save(update_fields=["confirmed_at", "bounces"])
-    position = last_position(site_id=subscriber.site_id)
+    position = held_position(subscriber)
     subscription.state, subscription.confirmed_at = State.ACTIVE, now
     subscription.began, subscription.ended_at = position, None
     subscription.switches = []
@@ -273,7 +271,7 @@ def _activate(subscription: Subscription, subscriber: Subscriber, *, now: dateti
             if address_key(participant.email) == subscriber.address_key:
                 written.update(email_verified_at=now)
     _level(subscription, subscriber)
-    settle_channels(subscriber, now=now)
+    settle_channels(subscriber, now=now, position=position)
 
 
 def _level(subscription: Subscription, subscriber: Subscriber) -> None:
@@ -315,9 +313,9 @@ def leave(token: str, *, scope: str, site_id: int, asker: Asker, now: datetime) 
                     None, subscriber, Consent.What.ENDED, asker=asker, now=now, wording=left
                 )
             return
-        ended = subscriber.subscriptions.select_related("thread").exclude(state=State.ENDED)
-        leaving = list(ended.filter(named.subscriptions))
-        if ended.filter(state=State.ACTIVE).exclude(pk__in=[one.pk for one in leaving]).exists():
+        leaving = wanted_by(subscriber, named)
+        kept = subscriber.subscriptions.filter(state=State.ACTIVE)
+        if kept.exclude(pk__in=[one.pk for one in leaving]).exists():
             plan_before_leaving(subscriber, now=now)
         for subscription in leaving:
             keep_consent(subscription, subscriber, Consent.What.ENDED, asker=asker, now=now)
@@ -383,7 +381,7 @@ def change_settings(
         if change.frequency is not None:
             for one in chosen.exclude(frequency=change.frequency):
                 if (one.frequency in DIGEST) != (change.frequency in DIGEST):
-                    position = last_position(site_id=site_id)
+                    position = held_position(subscriber)
                     one.switches = [*one.switches, position][-MOST_SWITCHES:]
                 one.frequency = change.frequency
                 one.save(update_fields=["frequency", "switches"])
@@ -407,7 +405,7 @@ def forget_subscriber(token: str, *, site_id: int) -> None:
     """
     subscriber = _locked(token, site_id=site_id)
     # A planner that has the channels may be writing deliveries: those have to be seen first.
-    list(Channel.objects.select_for_update().filter(subscriber=subscriber))
+    held_position(subscriber)
     guests = Participant.objects.filter(site_id=site_id, user=None, subject="")
     guests.filter(email__iexact=subscriber.address).update(email="", email_verified_at=None)
     subscriber.delete()

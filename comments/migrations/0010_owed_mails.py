@@ -62,10 +62,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="edition",
-            name="quoted",
+            name="shown",
             field=models.JSONField(
-                default=comments.models.deliveries.no_ids,
-                help_text="Ids of the comments that others in it answer, with their words.",
+                default=comments.models.deliveries.no_items,
+                help_text="Pairs: whose words are in it, quoted ones too, and version.",
             ),
         ),
         migrations.AddField(

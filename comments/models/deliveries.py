@@ -10,12 +10,7 @@ from comments.models.subscribers import Subscriber, Subscription
 
 
 def no_items() -> list[list[int]]:
-    """Returns the default of ``items``."""
-    return []
-
-
-def no_ids() -> list[int]:
-    """Returns the default of ``quoted``."""
+    """Returns the default of ``items``, and of other lists of pairs."""
     return []
 
 
@@ -48,8 +43,8 @@ class Edition(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="Hash of what is shown, and how.")
     threads_version = models.PositiveBigIntegerField()
     items = models.JSONField(default=no_items, help_text="What of the selection could be read.")
-    quoted = models.JSONField(
-        default=no_ids, help_text="Ids of the comments that others in it answer, with their words."
+    shown = models.JSONField(
+        default=no_items, help_text="Pairs: whose words are in it, quoted ones too, and version."
     )
     subject = models.CharField(max_length=200)
     template = models.BinaryField(help_text="The message, with marks for a subscriber's values.")

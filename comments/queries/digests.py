@@ -26,6 +26,8 @@ from comments.rules.subscribing import address_key, scope_of
 
 State = Delivery.State
 NOT_RECEIVED = (State.CANCELLED, State.EXPIRED, State.BOUNCED)
+NOT_COMPOSED = "cannot be composed"
+"""How the error of a mail begins that could not be made of what it is to hold."""
 WAITING = (State.QUEUED, State.DEFERRED)
 NOT_OVER = (State.QUEUED, State.SENDING, State.DEFERRED, State.IN_DOUBT, State.EXPIRED)
 

@@ -170,6 +170,7 @@ def _content_of(comment: Comment, *, site: Site) -> CommentContent:
     published_at: datetime | None = comment.published_at
     return CommentContent(
         id=comment.pk,
+        version=comment.version,
         number=comment.number or 0,
         root_number=comment.root_number or comment.number or 0,
         author=comment.author_name,
@@ -179,7 +180,13 @@ def _content_of(comment: Comment, *, site: Site) -> CommentContent:
         votes=comment.votes_up - comment.votes_down,
         replies=comment.total_count,
         answers=(
-            Answered(answered.pk, answered.number or 0, answered.author_name, answered.html)
+            Answered(
+                id=answered.pk,
+                version=answered.version,
+                number=answered.number or 0,
+                author=answered.author_name,
+                html=answered.html,
+            )
             if answered is not None and answered.visible
             else None
         ),

@@ -30,6 +30,8 @@ class Scope:
     subscriptions: Q
     conversation: tuple[int, int] | None = None
     """Id of the thread, and number of the root."""
+    otherwise: Q | None = None
+    """What it names where the first is nothing."""
 
 
 def scope_named(text: str) -> Scope:
@@ -45,14 +47,19 @@ def scope_named(text: str) -> Scope:
         return Scope(Q(thread_id=int(thread[1])))
     if text not in _NAMED:
         raise NotFound(NO_SUCH_LINK)
-    return Scope(_NAMED[text])
+    # The last digest comes after the change to mail at once, and its link must end that.
+    otherwise = ~Q(switches=[]) if text == "digest" else None
+    return Scope(_NAMED[text], otherwise=otherwise)
 
 
 def wanted_by(subscriber: Subscriber, scope: Scope) -> list[Subscription]:
     """Returns which subscriptions of somebody a scope names that have not ended."""
-    found = subscriber.subscriptions.filter(scope.subscriptions)
-    found = found.exclude(state=Subscription.State.ENDED)
-    return list(found.select_related("thread", "participant").order_by("pk"))
+    wanted = subscriber.subscriptions.exclude(state=Subscription.State.ENDED)
+    wanted = wanted.select_related("thread", "participant").order_by("pk")
+    found = list(wanted.filter(scope.subscriptions))
+    if not found and scope.otherwise is not None:
+        found = list(wanted.filter(scope.otherwise))
+    return found
 
 
 def digest_frequency(address: str, *, site_id: int) -> Frequency:

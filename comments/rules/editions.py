@@ -23,6 +23,7 @@ class Answered:
     """What a comment answers; readers can see it."""
 
     id: int
+    version: int
     number: int
     author: str
     html: str
@@ -33,6 +34,7 @@ class CommentContent:
     """A comment that readers can see."""
 
     id: int
+    version: int
     number: int
     root_number: int
     author: str

@@ -408,13 +408,13 @@ def _under_way_for_days(ana: Subscriber) -> str:
 def _due_in_a_year(ana: Subscriber) -> str:
     last = digest_of(ana, 2)
     change(last, state="deferred", due_at=morning(365), sent_at=None)
-    return f"delivery {last.pk}: does not leave for more than ten days"
+    return f"delivery {last.pk}: does not leave for more than two weeks"
 
 
 def _looked_for_in_a_year(ana: Subscriber) -> str:
     channel = ana.channels.get(kind=Channel.Kind.DIGEST)
     Channel.objects.filter(pk=channel.pk).update(due_at=morning(365))
-    return f"channel {channel.pk}: nobody looks for news for more than ten days"
+    return f"channel {channel.pk}: nobody looks for news for more than two weeks"
 
 
 def _left_out(ana: Subscriber) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from comments.actions import channels, editions
 from comments.actions.announcing import seal_publications
 from comments.actions.changing import Editor, delete_comment, edit_comment
 from comments.actions.channels import mark_instant
@@ -31,6 +33,7 @@ from comments.actions.subscribing import (
     rejoin_conversation,
 )
 from comments.actions.suppressing import lift_suppression, suppress
+from comments.mail import compose_edition
 from comments.models import (
     Channel,
     Comment,
@@ -41,8 +44,9 @@ from comments.models import (
     Subscriber,
     Thread,
 )
+from comments.queries.subscribers import last_position
 from comments.rules.sending import Answer
-from tests.mailing import ASKER, DAY, HOUR, morning, planned, post_as, subscribed
+from tests.mailing import ASKER, DAY, HOUR, asked, confirmed, morning, planned, post_as, subscribed
 from tests.making import MODERATOR, NOW, author_of, decide, later, make_thread, post, stored
 
 pytestmark = pytest.mark.django_db
@@ -608,3 +612,270 @@ def test_one_channel_waits_while_another_planner_has_the_other(kind: str) -> Non
     found = ana.deliveries.filter(kind__in=list(Channel.Kind)).values_list("kind", flat=True)
     assert sorted(found) == ["digest", "instant"]
     assert wrong(morning(1)) == []
+
+
+# --- what a hostile tester found ----------------------------------------------------------------
+
+
+def test_what_waits_to_be_told_at_once_is_told_though_the_last_digest_is_over() -> None:
+    thread = make_thread()
+    ana, scope = _two_ways(thread, at_once="thread")
+    waits = post(thread, "one xyzzy", now=later(100))
+    work(later(110), is_busy)
+    site = ana.subscriptions.get(thread=None)
+    changes(ana, later(200), frequency=Frequency.INSTANT, subscription_id=site.pk)
+    work(morning(1), is_busy)
+    leaves(ana, scope, AFTER)
+    end = work_on(AFTER + timedelta(minutes=2), hours=60, every=6)
+    assert told(ana) == [waits.comment.pk]
+    assert wrong(end) == []
+
+
+@pytest.mark.parametrize("how", ["pause", "suppress", "hour", "none"])
+@pytest.mark.parametrize("first", [Frequency.DAILY, Frequency.INSTANT])
+def test_what_is_restored_after_a_change_of_frequency_comes_whatever_is_between(
+    how: str, first: Frequency
+) -> None:
+    then = Frequency.INSTANT if first == Frequency.DAILY else Frequency.DAILY
+    ana = subscriber(frequency=first)
+    posted = post(make_thread(), "one", now=later(100))
+    if first == Frequency.DAILY:
+        planned(later(110))
+    decide(comment_id=posted.comment.pk, action="remove", now=later(120))
+    work(later(130))
+    changes(ana, later(200), frequency=then)
+    for now in (later(300), morning(1), AFTER):
+        work(now)
+    assert told(ana) == []
+    hour = timedelta(hours=1)
+    if how == "pause":
+        pauses(ana, morning(1) + hour)
+    if how == "suppress":
+        suppress(site_id=1, address="ana@example.org", why="x", now=morning(1) + hour, asker=ASKER)
+    decide(comment_id=posted.comment.pk, action="restore", now=morning(1) + 2 * hour)
+    if how == "hour":
+        seal_publications(site_id=1)
+        mark_instant(site_id=1)
+        changes(ana, morning(1) + 3 * hour, times=Times(send_hour=9))
+    else:
+        work(morning(1) + 3 * hour)
+    if how == "pause":
+        resumes(ana, morning(1) + 4 * hour)
+    if how == "suppress":
+        lift_suppression(subscriber_id=ana.pk, now=morning(1) + 4 * hour)
+    end = work_on(morning(1) + 5 * hour, hours=60, every=6)
+    assert told(ana) == [posted.comment.pk]
+    assert wrong(end) == []
+
+
+def test_what_a_moderator_changed_stays_back_whatever_the_clocks_say() -> None:
+    """The mail was of a time to come: as if another machine's clock were ahead."""
+    subscriber()
+    posted = post(make_thread(), "SECRETWORDS", now=later(10))
+    [mail] = work(morning(3), is_cut)
+    assert b"SECRETWORDS" in mail
+    edit_comment(
+        comment_id=posted.comment.pk,
+        editor=MODERATOR,
+        source="harmless",
+        format=None,
+        version=stored(posted).version,
+        now=later(600),
+    )
+    assert send(morning(3) + timedelta(hours=1)) == []
+
+
+def test_what_was_taken_over_may_be_older_than_a_wish_that_came_again() -> None:
+    thread = make_thread()
+    ana, scope = _two_ways(thread, at_once="thread")
+    posted = post(thread, "one", now=later(100))
+    now = later(110)
+    while not ana.deliveries.filter(state="expired").exists():
+        assert now < later(5 * DAY)
+        work(now, is_busy)
+        now += timedelta(hours=4)
+    pauses(ana, now)
+    leaves(ana, scope, now + timedelta(minutes=1))
+    subscriber(frequency=Frequency.INSTANT, thread=thread, now=now + timedelta(minutes=2))
+    resumes(ana, now + timedelta(minutes=3))
+    end = work_on(now + timedelta(minutes=4), hours=40, every=6)
+    assert told(ana) == [posted.comment.pk]
+    assert wrong(end) == []
+
+
+def test_a_week_may_be_planned_a_week_ahead() -> None:
+    subscriber(frequency=Frequency.WEEKLY, times=Times(tz="UTC", send_hour=7, weekday=0))
+    post(make_thread(), "x", now=later(10))
+    work(NOW + timedelta(days=7) - timedelta(hours=1))
+    assert wrong(NOW) == []
+
+
+def test_the_link_in_the_last_digest_ends_what_it_was_of() -> None:
+    ana = subscriber()
+    other = make_thread("other")
+    posted = post(other, "one", now=later(10))
+    planned(later(20))
+    changes(ana, later(100), frequency=Frequency.INSTANT)
+    subscriber(frequency=Frequency.INSTANT, thread=other, now=later(110))
+    [mail] = work(morning(1))
+    assert b"/digest" in mail
+    leaves(ana, "digest", AFTER)
+    states = dict(ana.subscriptions.values_list("thread", "state"))
+    assert states == {None: "ended", other.pk: "active"}
+    post(make_thread("two"), "two", now=AFTER)
+    work(AFTER + timedelta(minutes=2))
+    assert told(ana) == [posted.comment.pk]
+
+
+@pytest.mark.parametrize("frequency", [Frequency.INSTANT, Frequency.DAILY])
+def test_one_comment_that_cannot_be_composed_stops_no_other(
+    frequency: Frequency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def breaks(content: Any) -> Any:
+        if any("POISON" in str(post) for post in content.posts):
+            raise RuntimeError
+        return compose_edition(content)
+
+    monkeypatch.setattr(editions, "compose_edition", breaks)
+    ana = subscriber(frequency=frequency)
+    bad = post(make_thread("one"), "POISON", now=later(10))
+    work(later(20))
+    good = post(make_thread("two"), "fine", now=morning(1) - timedelta(hours=1))
+    end = work_on(morning(1), hours=48, every=6)
+    assert told(ana) == [good.comment.pk]
+    [named] = wrong(end)
+    if frequency == Frequency.DAILY:
+        assert named.endswith(f"lacks comment {bad.comment.pk}, which could be read all the time")
+    else:
+        assert named.endswith("cannot be composed for more than a day")
+        sent = send_deliveries(
+            site_id=1, clock=lambda: end + timedelta(days=1), transport=lambda: Way(takes, [])
+        )
+        assert sent.is_alarm
+        assert sent.outcomes == {"cannot be composed": 1}
+        # The next release can.
+        monkeypatch.setattr(editions, "compose_edition", compose_edition)
+        work_on(end + timedelta(days=2), hours=24)
+        assert sorted(told(ana)) == [bad.comment.pk, good.comment.pk]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("frequency", [Frequency.DAILY, Frequency.INSTANT])
+def test_a_wish_and_its_channel_begin_at_one_place(
+    frequency: Frequency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = make_thread()
+    question = asked(frequency=frequency, times=Times(tz="UTC", send_hour=7))
+
+    def meanwhile() -> None:
+        post(thread, "while it is being confirmed", now=later(60))
+        seal_publications(site_id=1)
+
+    _after_it_has_looked(monkeypatch, lambda: confirmed(question, now=later(60)), meanwhile)
+    Delivery.objects.filter(kind="confirmation").update(state="cancelled", due_at=None)
+    end = work_on(later(120), hours=50, every=6)
+    ana = Subscriber.objects.get()
+    assert len(told(ana)) == 1
+    assert wrong(end) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_frequency_is_at_one_place_for_both_channels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thread = make_thread()
+    ana, _ = _two_ways(thread, at_once="thread")
+    first = post(thread, "one xyzzy", now=later(100))
+    work(BEFORE, busy_for("xyzzy"))
+    wish = ana.subscriptions.get(thread=thread)
+
+    def meanwhile() -> None:
+        post(thread, "two", now=morning(1))
+        planned(morning(1))
+
+    def switches() -> None:
+        changes(ana, morning(1), frequency=Frequency.DAILY, subscription_id=wish.pk)
+
+    _after_it_has_looked(monkeypatch, switches, meanwhile)
+    end = work_on(AFTER, hours=80, every=6)
+    assert sorted(told(ana)) == [first.comment.pk, first.comment.pk + 1]
+    assert wrong(end) == []
+
+
+def _after_it_has_looked(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], meanwhile: Callable[[], object]
+) -> None:
+    """Does something, and something else after the first has read the last position."""
+    has_looked, may_go = Event(), Event()
+
+    def looks(**site: Any) -> int:
+        found = last_position(**site)
+        has_looked.set()
+        may_go.wait(30)
+        return found
+
+    def run() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(channels, "last_position", looks)
+    other = Work(target=run)
+    other.start()
+    assert has_looked.wait(30)
+    monkeypatch.setattr(channels, "last_position", last_position)
+    meanwhile()
+    may_go.set()
+    other.join()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_whoever_leaves_while_news_are_marked_waits_and_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two = make_thread("two")
+    ana = subscriber(frequency=Frequency.DAILY)
+    subscriber(frequency=Frequency.INSTANT, thread=two)
+    posted = post(make_thread(), "one", now=later(100))
+    planned(later(110))
+    decide(comment_id=posted.comment.pk, action="remove", now=later(120))
+    site = ana.subscriptions.get(thread=None)
+    changes(ana, later(200), frequency=Frequency.INSTANT, subscription_id=site.pk)
+    for now in (later(300), morning(1), AFTER):
+        work(now)
+    decide(comment_id=posted.comment.pk, action="restore", now=AFTER)
+    seal_publications(site_id=1)
+    has_one, may_go = Event(), Event()
+    whole = QuerySet.update
+
+    def update(self: Any, **values: Any) -> int:
+        count = whole(self, **values)
+        if self.model is Channel and "due_at" in values and not has_one.is_set():
+            has_one.set()
+            may_go.wait(2)
+        return count
+
+    errors: list[BaseException] = []
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(QuerySet, "update", update)
+    marker = Work(target=run, args=[lambda: mark_instant(site_id=1)])
+    marker.start()
+    assert has_one.wait(30)
+    leaver = Work(target=run, args=[lambda: leaves(ana, f"thread-{two.pk}", AFTER)])
+    leaver.start()
+    marker.join()
+    leaver.join()
+    assert errors == []

@@ -85,4 +85,4 @@ def test_what_expired_before_0010_is_taken_over_or_owed_as_it_was(before_owed_ma
     assert states["owed"] == states["of one moment"] == "expired"
     assert found[ids["in doubt"]].due_at is not None
     assert found[ids["in doubt"]].error == "paused by the subscriber"
-    assert after.get_model("comments", "Edition").objects.get().quoted == []
+    assert after.get_model("comments", "Edition").objects.get().shown == []

@@ -66,7 +66,7 @@ def configured(directory: Path, made: Site, *, port: int) -> Path:
         "listen 80;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/rejoinder": f"{directory}/cache",
         "/etc/nginx/tls/*.conf": f"{directory}/none/*.conf",
-        "/dev/stdout": f"{directory}/access.log",
+        "/var/log/nginx/access.log": f"{directory}/access.log",
     }.items():
         assert text.count(named) == 1, named
         text = text.replace(named, here)

@@ -24,6 +24,7 @@ def comment(number: int = 1, html: str | None = None, **fields: Any) -> CommentC
     """Returns a comment, whose id is 1,000 more than its number."""
     values: dict[str, Any] = {
         "id": 1_000 + number,
+        "version": 1,
         "number": number,
         "root_number": number,
         "author": "Ted",
@@ -86,7 +87,7 @@ def confirmation(scope: str = "confirm site daily", **fields: Any) -> EditionCon
 
 def answer(number: int, html: str, author: str = "Ana") -> Answered:
     """Returns what a comment answers."""
-    return Answered(number, number, author, html)
+    return Answered(number, 1, number, author, html)
 
 
 def copy_of(content: EditionContent | Composed, values: Values = VALUES) -> bytes:
