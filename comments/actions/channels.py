@@ -45,7 +45,8 @@ def settle_channels(subscriber: Subscriber, *, now: datetime, position: int | No
     again, and what a mail had that expired, or may be about to.
 
     Args:
-        position: where a channel begins that there was not; the last one.
+        position: where a channel begins that there was not: what ``held_position`` gave, if that
+            was asked in this transaction.
     """
     if position is None:
         position = held_position(subscriber)
@@ -61,9 +62,7 @@ def settle_channels(subscriber: Subscriber, *, now: datetime, position: int | No
                 kind=kind,
                 defaults={"cursor": position},
             )
-        # Locked: the planner may be moving it on, and what it writes must stay.
-        found = Channel.objects.select_for_update().filter(subscriber=subscriber, kind=kind)
-        channel = found.first()
+        channel = Channel.objects.filter(subscriber=subscriber, kind=kind).first()
         if channel is None:
             continue
         again = Publication.objects.filter(

@@ -47,6 +47,11 @@ MOST_RENDERINGS = 1_000
 KEPT_BACK_SECONDS = 15 * 60
 """Until a message in doubt is looked at again that its address takes no mail for now."""
 
+LEFT_OUT = "left out"
+UNDECIDED = "to be decided about in the mail room"
+ALARMING = (UNDECIDED, NOT_COMPOSED)
+"""Why a message did not leave that an operator has to see to."""
+
 LOST = "its sender was lost"
 NOT_WANTED = "not wanted any more"
 NOTHING_LEFT = "nothing of it can be read any more"
@@ -80,9 +85,7 @@ class Clerk:
     _renderings: Counter[int] = field(default_factory=Counter)
     _asked: set[int] = field(default_factory=set)
     """Who is asked something in the transaction under way."""
-    _left_out: int = 0
-    _undecided: int = 0
-    _not_composed: int = 0
+    _kept: Counter[str] = field(default_factory=Counter)
     _blocked: Blocked | None = None
 
     # --- what is due --------------------------------------------------------------------------
@@ -99,20 +102,10 @@ class Clerk:
             self._look_up()
         return bool(self._ids or self._to_render)
 
-    def take_undecided(self) -> int:
-        """Returns how many stay in doubt until an operator decides, since the last time."""
-        count, self._undecided = self._undecided, 0
-        return count
-
-    def take_not_composed(self) -> int:
-        """Returns how many messages could not be made, since it was asked last."""
-        count, self._not_composed = self._not_composed, 0
-        return count
-
-    def take_left_out(self) -> int:
-        """Returns how many messages were not to leave any more, since it was asked last."""
-        count, self._left_out = self._left_out, 0
-        return count
+    def take_kept(self) -> Counter[str]:
+        """Returns how many messages did not leave since it was asked last, by why."""
+        kept, self._kept = self._kept, Counter()
+        return kept
 
     def _due(self) -> QuerySet[Delivery]:
         return due_deliveries(site_id=self.order.site_id, now=self.clock(), only=self.order.only)
@@ -303,7 +296,7 @@ class Clerk:
 
     def _out(self, row: Delivery, state: State, why: str) -> int | None:
         """Ends a message that never left. One that perhaps has stays in doubt, and is over too."""
-        self._left_out += 1
+        self._kept[LEFT_OUT] += 1
         if row.state == State.IN_DOUBT:
             state = State.IN_DOUBT
         Delivery.objects.filter(pk=row.pk).update(state=state, error=why, due_at=None)
@@ -330,7 +323,7 @@ class Clerk:
         if may_leave_again(edition, readable=current.readable & set(wanted)):
             return edition.pk
         logger.error("delivery %d stays in doubt: decide about it in the mail room", row.pk)
-        self._undecided += 1
+        self._kept[UNDECIDED] += 1
         return self._out(row, State.IN_DOUBT, NOT_AGAIN)
 
     def _postpone(self, row: Delivery, failure: str, *, now: datetime) -> int | None:
@@ -341,7 +334,7 @@ class Clerk:
             tries=F("tries") + 1,
             due_at=now + timedelta(seconds=retry_seconds(row.tries + 1)),
         )
-        self._not_composed += 1
+        self._kept[NOT_COMPOSED] += 1
         return None
 
     def _select_anew(self, row: Delivery, current: Current, wanted: list[Item]) -> int | None:

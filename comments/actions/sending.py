@@ -24,7 +24,7 @@ from time import monotonic, sleep
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from comments.actions.claiming import Blocked, Clerk
+from comments.actions.claiming import ALARMING, Blocked, Clerk
 from comments.actions.settling import Claimed, Order
 from comments.actions.transports import Transport, new_transport
 from comments.models import PostOffice
@@ -243,12 +243,9 @@ class _Sender:
                 claimed = self._stored(outcomes, free=free)
             except Blocked as blocked:
                 self._halt(str(blocked), is_alarm=blocked.is_alarm)
-        self._sent.count("left out", self._clerk.take_left_out())
-        undecided = self._clerk.take_undecided()
-        self._sent.count("to be decided about in the mail room", undecided)
-        failed = self._clerk.take_not_composed()
-        self._sent.count("cannot be composed", failed)
-        self._sent.is_alarm |= undecided + failed > 0
+        for why, count in self._clerk.take_kept().items():
+            self._sent.count(why, count)
+            self._sent.is_alarm |= why in ALARMING
         self._pace.take(len(claimed))
         return claimed
 

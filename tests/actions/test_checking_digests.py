@@ -33,7 +33,6 @@ from comments.actions.bouncing import take_bounce
 from comments.actions.checking_digests import check_digests
 from comments.actions.checking_mails import Report
 from comments.actions.posting import Submitted
-from comments.actions.sending import send_deliveries
 from comments.actions.subscribing import (
     Change,
     Times,
@@ -41,7 +40,6 @@ from comments.actions.subscribing import (
     leave,
     rejoin_conversation,
 )
-from comments.actions.transports import Parcel
 from comments.errors import Refusal
 from comments.mail import delivery_key
 from comments.models import (
@@ -61,6 +59,7 @@ from comments.rules.bounces import Outcome
 from comments.rules.sending import Answer
 from tests.mailing import ASKER, morning, planned, post_as, subscribed, taken_on
 from tests.making import NOW, decide, later, make_thread, post, stored
+from tests.postman import BUSY, CUT, TAKEN, send
 
 pytestmark = pytest.mark.django_db
 
@@ -583,24 +582,6 @@ WHICH = st.integers(0, 7)
 BOUNCES = [Outcome("hard", "5.2.2"), Outcome("soft", "4.2.2"), Outcome("complaint")]
 
 
-TAKEN, BUSY = Answer("end", 250), Answer("rcpt", 451)
-CUT = Answer("end", None, failure="ConnectionResetError")
-
-
-class Way:
-    """A connection to a mail server that answers as it is told to, over and over."""
-
-    answers: Iterator[Answer] = cycle([TAKEN])
-
-    def send(self, parcel: Parcel) -> Answer:
-        """Answers."""
-        assert parcel.content
-        return next(Way.answers)
-
-    def close(self) -> None:
-        """Hangs up."""
-
-
 class Mailroom(RuleBasedStateMachine):
     """Commenters, moderators, subscribers, planners and bounces; it stays in order throughout."""
 
@@ -715,8 +696,8 @@ class Mailroom(RuleBasedStateMachine):
     def send_for_real(self, answers: list[Answer]) -> None:
         """Mails go out, one is put off, of another nobody knows what came of it."""
         self.now += timedelta(minutes=1)
-        Way.answers = cycle(answers)
-        send_deliveries(site_id=1, clock=lambda: self.now, transport=Way)
+        said = cycle(answers)
+        send(self.now, lambda _: next(said))
 
     @rule(who=WHO)
     def refuse_mail_to(self, who: str) -> None:

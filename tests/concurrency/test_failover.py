@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from secrets import token_hex
+from subprocess import CalledProcessError
 from threading import Event, Thread
 from typing import Self
 
@@ -163,6 +164,10 @@ def test_a_standby_takes_the_place_of_a_primary_that_is_killed_under_load(
         assert numbers == list(range(1, len(numbers) + 1))
         versions = _column(standby, "SELECT version FROM comments_event")
         assert versions == list(range(1, version + 1))
+        # Whoever promoted it knows whether the old one still sends; nobody else does.
+        with pytest.raises(CalledProcessError):
+            servers[1].manage("send_digests")
+        assert "may send" in servers[1].manage("send_digests", "--confirm-place")
         assert "in order" in servers[1].manage("check_threads")
         assert "every one as written" in servers[1].manage("verify_log")
 
