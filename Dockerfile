@@ -1,15 +1,14 @@
 # The image of every process of a site: compose.yaml says which command each runs.
 #
-# The first stage installs what requirements.lock names, each file by its hash; the second one takes
-# that over and has neither compilers nor caches. Nothing runs as root, and nothing is written
+# The first stage installs what requirements.lock names, each file by its hash, as `make setup
+# LOCK=requirements.lock` does; the second one takes that over and has neither compilers nor caches. Nothing runs as root, and nothing is written
 # outside of var/ and outbox/.
 
 FROM python:3.11-slim-trixie AS built
 WORKDIR /srv/rejoinder
-RUN python -m venv .venv
 COPY requirements.lock ./
-RUN .venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-input \
-        --only-binary :all: --require-hashes --requirement requirements.lock
+COPY scripts/setup.sh scripts/
+RUN LOCK=requirements.lock sh scripts/setup.sh && rm -r scripts
 COPY manage.py ./
 COPY blog blog
 COPY comments comments

@@ -73,8 +73,8 @@ def restore(path: Path, *, replace: bool = False) -> None:
         replace: whether tables that are there may go.
 
     Raises:
-        BackupError: it is no backup of this kind of database, or there are tables already. The
-            database is as it was.
+        BackupError: it is no backup of this kind of database, there are tables already, or
+            somebody has SQLite's file open. The database is as it was.
     """
     _check(path)
     if has_tables() and not replace:
@@ -142,9 +142,21 @@ def _back_up_sqlite(path: Path) -> None:
 def _restore_sqlite(path: Path) -> None:
     connection.ensure_connection()
     target: Any = connection.connection
-    with closing(_read_only(path)) as source, _said_as_ours(path):
-        source.backup(target, pages=-1)
-    connection.close()
+    try:
+        # Leaving WAL needs the file for oneself: whoever has it open, at work or not, forbids it.
+        # Kept that way, nobody gets at it until all is there.
+        target.execute("PRAGMA locking_mode=EXCLUSIVE")
+        try:
+            target.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError:
+            raise BackupError(
+                f"{connection.settings_dict['NAME']} is in use: stop the servers, and all else "
+                "that has it open, before it is written over."
+            ) from None
+        with closing(_read_only(path)) as source, _said_as_ours(path):
+            source.backup(target, pages=-1)
+    finally:
+        connection.close()
 
 
 def _restore_postgres(path: Path) -> None:

@@ -6,8 +6,6 @@ sentence that names the variable.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ import environ
 import idna
 from django.core.exceptions import ImproperlyConfigured
 
+from blog.env_anymail import anymail_settings
+from blog.env_file import read_env_file
 from blog.logs import FORMATTERS
 from comments.rules.limits import read_limit
 from comments.rules.sending import read_rate, read_window
@@ -42,6 +42,8 @@ class Environment:
     allowed_hosts: list[str]
     site_id: int | None
     site_url: str
+    site_url_is_set: bool
+    """False: it is the address of a first look."""
     site_name: str
     database: dict[str, Any]
     cache: dict[str, Any]
@@ -114,6 +116,7 @@ def read_environment() -> Environment:
         ImproperlyConfigured: a variable is missing or cannot be read; the message names it.
     """
     env = environ.Env()
+    read_env_file()
     debug = env.bool("DEBUG", default=False)
     secret_key = env.str("SECRET_KEY", default="")
     site_id = env.str("SITE_ID", default="1")
@@ -152,6 +155,7 @@ def read_environment() -> Environment:
         allowed_hosts=env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]),
         site_id=int(site_id) if site_id else None,
         site_url=site_url,
+        site_url_is_set=bool(env.str("SITE_URL", default="")),
         site_name=site_name,
         database=_database(env),
         cache=_cache(env),
@@ -183,7 +187,7 @@ def read_environment() -> Environment:
         mail_connections=_mail_connections(env),
         mail_rate=_mail_rate(env),
         mail_window=_mail_window(env),
-        anymail=_anymail(),
+        anymail=anymail_settings(),
         outbox_dir=Path(env.str("OUTBOX_DIR", default="") or ROOT / "outbox").absolute(),
         webhook_private=env.bool("WEBHOOK_PRIVATE", default=False),
         time_zone=env.str("TIME_ZONE", default="UTC"),
@@ -236,6 +240,10 @@ def _database(env: environ.Env) -> dict[str, Any]:
             options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
         else:
             config.setdefault("CONN_MAX_AGE", 60)
+        # What is asked again and again is planned once for each connection. A pooler that hands
+        # connections out for one transaction may know nothing of that: `?prepare=off`.
+        prepare = str(options.pop("prepare", "on")).lower() not in {"0", "false", "no", "off"}
+        options["prepare_threshold"] = 5 if prepare else None
         # One that the server has ended meanwhile is replaced, and no request fails by it.
         config["CONN_HEALTH_CHECKS"] = True
         return config
@@ -406,43 +414,3 @@ def _mail_window(env: environ.Env) -> str:
     except ValueError as error:
         raise ImproperlyConfigured(f"MAIL_WINDOW: {error}.") from None
     return text
-
-
-def _anymail() -> dict[str, Any]:
-    """Returns django-anymail's settings: each variable ``ANYMAIL_…``, under the name it has there.
-
-    ``on`` and ``off`` are meant as such, and a value in braces or brackets is JSON: some of those
-    settings are dictionaries or lists.
-    """
-    found = {
-        name.removeprefix(ANYMAIL): _anymail_value(name, value)
-        for name, value in os.environ.items()
-        if name.startswith(ANYMAIL) and value
-    }
-    secret = found.get("WEBHOOK_SECRET", "none:none")
-    if not (secret and all(map(_is_basic_auth, secret if isinstance(secret, list) else [secret]))):
-        raise ImproperlyConfigured(
-            "ANYMAIL_WEBHOOK_SECRET must be user:password, or a JSON list of such."
-        )
-    return found
-
-
-ANYMAIL = "ANYMAIL_"
-
-
-def _is_basic_auth(secret: Any) -> bool:
-    user, _, password = secret.partition(":") if isinstance(secret, str) else ("", "", "")
-    return bool(user and password)
-
-
-def _anymail_value(name: str, text: str) -> Any:
-    if name != f"{ANYMAIL}WEBHOOK_SECRET" and text.lower() in {"on", "true", "yes"}:
-        return True
-    if name != f"{ANYMAIL}WEBHOOK_SECRET" and text.lower() in {"off", "false", "no"}:
-        return False
-    if not text.startswith(("{", "[")):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} begins like JSON and is none.") from None

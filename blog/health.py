@@ -13,18 +13,17 @@ from secrets import token_hex
 from time import monotonic
 
 from django.core.cache import cache
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from blog.routes import LIVE, READY
+from comments.management.tables import missing_migrations
 from comments.queries.outgoing import lateness
 
 logger = logging.getLogger(__name__)
 
-LIVE = "/health/live"
-READY = "/health/ready"
 CACHE_KEY = "health"
 LATE_SECONDS = 15 * 60
 """Longer than a timer that calls ``manage.py work --once`` lets things wait."""
@@ -78,9 +77,8 @@ def _cache() -> dict[str, object]:
 
 
 def _migrations() -> dict[str, object]:
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return {"status": "failed" if missing else "ok", "missing": len(missing)}
+    missing = missing_migrations()
+    return {"status": "failed" if missing else "ok", "missing": missing}
 
 
 def _worker() -> dict[str, object]:

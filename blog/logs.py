@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import sys
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from traceback import format_tb
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being answered (``blog/request_ids.py``); empty outside of any."""
@@ -143,3 +146,35 @@ def logging_config(*, log_format: str) -> dict[str, Any]:
             }
         },
     }
+
+
+def log_uncaught() -> None:
+    """Lets exceptions that nobody catches be lines like all others, those of threads too.
+
+    At a terminal they stay as they are, for whoever sits there (``manage.py shell``).
+    """
+    if sys.stderr.isatty():
+        return
+
+    def told(error: BaseException | None) -> None:
+        logging.getLogger(__name__).critical("an exception that nobody caught", exc_info=error)
+
+    def of_process(
+        kind: type[BaseException], error: BaseException, where: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, where)
+        else:
+            told(error)
+
+    sys.excepthook = of_process
+    threading.excepthook = lambda hooked: told(hooked.exc_value)
+    sys.unraisablehook = lambda hooked: told(hooked.exc_value)
+
+
+def refuse(message: str) -> NoReturn:
+    """Ends the process with one line and code 1, where there are no settings to say how."""
+    if os.environ.get("LOG_FORMAT") == "json":
+        values = {"name": "blog", "levelname": "CRITICAL", "msg": message}
+        message = JsonLines().format(logging.makeLogRecord(values))
+    sys.exit(message)

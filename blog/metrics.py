@@ -24,18 +24,18 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from blog.routes import METRICS, unmatched_route
 from comments.metrics import Meters, collected, meters
 from comments.queries.gauges import gauges
 
 logger = logging.getLogger(__name__)
 
-METRICS = "/metrics"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 BEARER = "Bearer "
 
 
 class Metrics:
-    """Middleware: answers the address, and counts every other request."""
+    """Middleware: answers the address, and counts every request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -45,12 +45,11 @@ class Metrics:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answers 404 to those who do not know the token, as if there were no such address."""
-        if request.path_info == METRICS:
-            return _answer(request)
         began, _thread.queries = perf_counter(), 0
-        response = self.get_response(request)
+        path = request.path_info
+        response = _answer(request) if path == METRICS else self.get_response(request)
         match = request.resolver_match
-        view = match.view_name if match is not None else ""
+        view = match.view_name if match is not None else unmatched_route(path)
         key = (request.method or "", view, response.status_code)
         requests, queries, seconds = self._known.get(key) or self._meet(key)
         requests.inc()

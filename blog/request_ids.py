@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from blog.logs import request_id
+from blog.routes import unmatched_route
 
 logger = logging.getLogger("blog.requests")
 
@@ -50,7 +51,7 @@ def _write(request: HttpRequest, response: HttpResponseBase, *, seconds: float) 
     match = request.resolver_match
     fields = {
         "method": request.method,
-        "route": f"/{match.route}" if match is not None else None,
+        "route": f"/{match.route}" if match is not None else unmatched_route(request.path_info),
         "status": response.status_code,
         "milliseconds": round(seconds * 1_000, 1),
     }

@@ -19,6 +19,7 @@ the workers, and ends them with the server. If this process is killed, they noti
 from __future__ import annotations
 
 import argparse
+import logging.config
 import multiprocessing
 import os
 import signal
@@ -36,11 +37,13 @@ from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
-from granian.log import LogLevels, logger
+from granian.log import LogLevels
 from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer, WorkerProcess
 
-from blog.logs import FORMATTERS, logging_config
+from blog.logs import FORMATTERS, log_uncaught, logging_config
+
+logger = logging.getLogger("blog.serving")  # which runs as __main__
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,14 +72,21 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 def load(ready: ProcessEvent, listener: int) -> Application:
     """Returns the application, in a worker that has just begun, and says that it is loaded.
 
+    The worker ends where it cannot be loaded, with a line that says why.
+
     Args:
         listener: inode of the socket that connections come from.
     """
-    from django.urls import reverse
+    try:
+        from django.urls import reverse
 
-    from blog.wsgi import application
+        from blog.wsgi import application
 
-    reverse("home")  # loads all addresses, for which the first request would wait
+        reverse("home")  # loads all addresses, for which the first request would wait
+        hold_sqlite()
+    except Exception:
+        logger.critical("a worker cannot load the site", exc_info=True)
+        sys.exit(1)
     leaving = Event()
 
     def leave(*_: Any) -> None:
@@ -91,6 +101,15 @@ def load(ready: ProcessEvent, listener: int) -> Application:
     signal.signal(LEAVE, leave)
     ready.set()
     return until_leaving
+
+
+def hold_sqlite() -> None:
+    """Keeps SQLite's file open from the first on, so that ``manage.py restore`` sees the server."""
+    from django.db import Error, connection
+
+    if connection.vendor == "sqlite":
+        with suppress(Error):  # requests will say it
+            connection.ensure_connection()
 
 
 def _start_last(start: Callable[..., Any], status: str, headers: Any, *more: Any) -> Any:
@@ -147,12 +166,14 @@ class Server(MPServer):
         """Puts new workers in the place of the old ones, and new processes beside them."""
         self.reload_signal = False
         self.main_loop_interrupt.clear()
+        logger.info("restarting: new workers begin")
         if not self._sockets:
             super()._reload(spawn_target, target_loader)
         elif not self._replace_workers(spawn_target, target_loader):
             logger.error("the new workers did not begin: all goes on as it was")
             return
         self._then()
+        logger.info("restarted: all workers are new; streams and background work follow")
 
     def _replace_workers(self, spawn_target: Any, target_loader: Any) -> bool:
         """Returns whether there are new workers now."""
@@ -294,6 +315,11 @@ def main() -> None:
     parser.add_argument("--work", action="store_true")
     parser.add_argument("--stream-port", type=int)
     options = parser.parse_args()
+    lines = logging_config(log_format=options.log_format)
+    lines |= {"root": {"handlers": ["stderr"], "level": "INFO"}, "loggers": {}}
+    logging.config.dictConfig(lines)
+    if options.log_format == "json":
+        log_uncaught()
     keep_interrupts_from_workers()
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork")  # workers inherit the sockets
@@ -313,8 +339,7 @@ def main() -> None:
         http1_settings=HTTP1Settings(),
         working_dir=ROOT,
         log_level=LogLevels.warning,
-        log_dictconfig=logging_config(log_format=options.log_format)
-        | {"loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}}},
+        log_dictconfig=lines,
         workers=options.workers,
         respawn_failed_workers=True,
         blocking_threads=options.threads,

@@ -7,7 +7,7 @@ import logging
 from csp.constants import NONE, SELF
 
 from blog.env import ROOT, read_environment, stream_source
-from blog.logs import logging_config
+from blog.logs import log_uncaught, logging_config
 
 ENVIRONMENT = read_environment()
 
@@ -39,8 +39,8 @@ INSTALLED_APPS = [
 # itself (comments/api/authentication.py), so its public reads neither read nor set a cookie.
 MIDDLEWARE = [
     "blog.request_ids.RequestIds",
-    "blog.health.Health",
     *(["blog.metrics.Metrics"] if ENVIRONMENT.metrics_token else []),
+    "blog.health.Health",
     "comments.api.stored_answers.StoredAnswers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -235,8 +235,10 @@ REJOINDER = {
 
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 LOG_REQUESTS = ENVIRONMENT.log_requests
-# Warnings of Python are lines like all others.
-logging.captureWarnings(ENVIRONMENT.log_format == "json")
+if ENVIRONMENT.log_format == "json":
+    # Warnings of Python, and what nobody catches, are lines like all others.
+    logging.captureWarnings(True)
+    log_uncaught()
 LOGGING = {
     **logging_config(log_format=ENVIRONMENT.log_format),
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},

@@ -18,7 +18,7 @@ from django.contrib.sites.models import Site
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import Error, connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from comments.conf import options
 from comments.models import Subscription
@@ -29,6 +29,10 @@ FOREIGN_MESSAGE_ID = "comments.W003"
 NO_MAIL_SERVER = "comments.W004"
 FOREIGN_BOUNCES = "comments.W005"
 NO_DOMAIN = "comments.W006"
+NO_SITE_NAME = "comments.W007"
+
+_BY_DJANGO = "example.com"
+"""The name and the domain of a site that Django has made."""
 
 _BACKENDS = "django.core.mail.backends."
 _NOWHERE = tuple(f"{_BACKENDS}{name}." for name in ("filebased", "console", "dummy", "locmem"))
@@ -37,8 +41,31 @@ _NOWHERE = tuple(f"{_BACKENDS}{name}." for name in ("filebased", "console", "dum
 
 def register_checks() -> None:
     """Registers the checks; they run with ``--deploy`` alone."""
-    for check in (check_postal_addresses, check_https, check_mail_server, check_domains):
+    for check in (
+        check_site_names,
+        check_postal_addresses,
+        check_https,
+        check_mail_server,
+        check_domains,
+    ):
         checks.register(check, deploy=True)
+
+
+def check_site_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Returns a warning for each site that nobody has named.
+
+    Without a database that can be asked it says nothing: ``check`` is also run while one is built.
+    """
+    unnamed = Site.objects.filter(Q(domain=_BY_DJANGO) | Q(name=_BY_DJANGO))
+    return [
+        checks.Warning(
+            f"Site {site.pk} is called “{site.name}” ({site.domain}), as Django calls a new one.",
+            hint="Mails, feeds and what subscribers agree to say so. Give it its name and its "
+            "domain in the admin, below Sites.",
+            id=NO_SITE_NAME,
+        )
+        for site in _asked(unnamed)
+    ]
 
 
 def check_postal_addresses(
@@ -46,10 +73,8 @@ def check_postal_addresses(
 ) -> list[CheckMessage]:
     """Returns a warning for each site whose mails would say nothing of where its owner is.
 
-    Without a database that can be asked it says nothing: ``check`` is also run while one is built.
+    Without a database that can be asked it says nothing.
     """
-    if _has_no_database_yet():
-        return []
     wanted = Subscription.objects.filter(
         subscriber__site=OuterRef("pk"),
         state__in=[Subscription.State.ACTIVE, Subscription.State.PENDING],
@@ -57,10 +82,6 @@ def check_postal_addresses(
     silent = Site.objects.filter(
         Q(comment_settings=None) | Q(comment_settings__postal_address="")
     ).annotate(has_subscribers=Exists(wanted))
-    try:
-        found = list(silent.order_by("pk"))
-    except Error:  # it cannot be reached, or has no tables yet
-        return []
     return [
         checks.Warning(
             f"The site “{site.name}” ({site.domain}) has no postal address"
@@ -69,8 +90,18 @@ def check_postal_addresses(
             "Write it into the site's settings in the admin.",
             id=NO_POSTAL_ADDRESS,
         )
-        for site in found
+        for site in _asked(silent)
     ]
+
+
+def _asked(sites: QuerySet[Any]) -> list[Any]:
+    """Returns what the database says; nothing where there is none, or it has no tables yet."""
+    if _has_no_database_yet():
+        return []
+    try:
+        return list(sites.order_by("pk"))
+    except Error:
+        return []
 
 
 def _has_no_database_yet() -> bool:

@@ -1,12 +1,18 @@
 #!/bin/sh
-# Makes .venv hold exactly what requirements-dev.lock names; does nothing where it already does.
+# Makes .venv hold exactly what a lock file names; does nothing where it already does.
+# LOCK=requirements.lock: what a site runs with, and none of the tools of `make test`.
 set -eu
 cd "$(dirname "$0")/.."
 
-lock=requirements-dev.lock
+lock=${LOCK:-requirements-dev.lock}
 installed=.venv/installed.lock # a copy of the lock that .venv was made from
 if cmp -s "$lock" "$installed" && .venv/bin/python -c ''; then
     exit 0
+fi
+
+if [ ! -f "$lock" ]; then
+    echo "setup: LOCK=$lock is no file; there are requirements.lock and requirements-dev.lock." >&2
+    exit 2
 fi
 
 # A name that is on the PATH may still not run (a shim of a version manager), so each is tried.

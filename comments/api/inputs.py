@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from comments.actions.subscribing import Times, checked_address
+from comments.errors import ValidationFailed
+from comments.language import current_language, translated
 from comments.words import gettext_noop
 
 LONGEST_NAME = 80
@@ -66,6 +72,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know, each by its name."""
 
     default_error_messages: ClassVar = {"invalid": gettext_lazy("A JSON object is needed.")}
+    is_shared: ClassVar = False
+    """Whether one object serves all requests: it keeps nothing of the body that it checks."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Returns the checked values.
@@ -137,6 +145,8 @@ class FormInput(StrictSerializer):
 class CommentInput(StrictSerializer):
     """A new comment."""
 
+    is_shared = True
+
     source = StrictCharField(help_text="The text as typed.")  # type: ignore[assignment]
     format = serializers.ChoiceField(choices=["plain", "markdown"], default="plain")
     parent = StrictIntegerField(  # type: ignore[assignment]
@@ -185,6 +195,8 @@ class VoteInput(StrictSerializer):
 class PreviewInput(StrictSerializer):
     """A text to look at before it is sent."""
 
+    is_shared = True
+
     source = StrictCharField()  # type: ignore[assignment]
     format = serializers.ChoiceField(choices=["plain", "markdown"], default="plain")
     thread = StrictCharField(
@@ -194,6 +206,20 @@ class PreviewInput(StrictSerializer):
         max_length=200,
         help_text="Key of the thread whose names and numbers become links.",
     )
+
+
+@contextmanager
+def refused_here() -> Iterator[None]:
+    """Lets what an action would refuse of a field be said beside what is wrong with the others.
+
+    Raises:
+        ValidationError: the action would refuse it.
+    """
+    try:
+        yield
+    except ValidationFailed as refusal:
+        [error] = refusal.errors
+        raise serializers.ValidationError(translated(error.detail), code=error.code) from None
 
 
 FREQUENCIES = ["daily", "weekly", "instant"]
@@ -212,6 +238,16 @@ class TimesInput(StrictSerializer):
     weekday = StrictIntegerField(
         required=False, min_value=0, max_value=6, help_text="Of weekly digests; 0 is Monday."
     )
+
+    def validate_tz(self, value: str) -> str:
+        """Returns the name of the zone.
+
+        Raises:
+            ValidationError: there is none of that name.
+        """
+        with refused_here():
+            Times(tz=value).check()
+        return value
 
 
 class SubscriptionInput(TimesInput):
@@ -239,18 +275,33 @@ class SubscriptionInput(TimesInput):
         help_text="True: only replies to the caller's comments, and mentions of him.",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Returns the values.
+    def get_fields(self) -> dict[str, Any]:
+        """Returns the fields; who wants anything but answers has to give an address."""
+        fields = super().get_fields()
+        given = getattr(self, "initial_data", None)
+        fields["email"].required = isinstance(given, dict) and given.get("answers") is not True
+        return fields
+
+    def validate_email(self, value: str) -> str:
+        """Returns the address.
+
+        Raises:
+            ValidationError: it is none that mail can be sent to.
+        """
+        with refused_here():
+            checked_address(value)
+        return value
+
+    def validate_answers(self, value: bool) -> bool:
+        """Returns the wish.
 
         Raises:
             ValidationError: answers of one thread are asked for, which do not exist.
         """
-        if attrs["answers"] and attrs["thread"] is not None:
+        if value and self.initial_data.get("thread") is not None:
             detail = gettext_noop("Answers come from all threads; leave the thread out.")
-            raise serializers.ValidationError(
-                {"answers": serializers.ErrorDetail(detail, code="invalid")}
-            )
-        return attrs
+            raise serializers.ValidationError(detail, code="invalid")
+        return value
 
 
 class SettingsInput(TimesInput):
@@ -281,12 +332,21 @@ class SettingsInput(TimesInput):
         return attrs
 
 
+@cache
+def _shared(kind: type[StrictSerializer], language: str) -> StrictSerializer:
+    """Returns the one for a language: some of its messages stay in the first that they were in."""
+    return kind()
+
+
 def checked(kind: type[StrictSerializer], data: Any) -> dict[str, Any]:
     """Returns the checked values of a body.
 
     Raises:
         ValidationError: as ``kind`` says.
     """
+    if kind.is_shared:
+        shared: dict[str, Any] = _shared(kind, current_language()).run_validation(data)
+        return shared
     serializer = kind(data=data)
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data

@@ -50,7 +50,9 @@ def mail_address(text: str) -> str:
         ValueError: it is none, or none that every mail server takes.
     """
     local, at, domain = text.strip().removesuffix(".").rpartition("@")
-    if not at or len(local) > _LONGEST_LOCAL or not _LOCAL.match(local):
+    if not at:
+        raise ValueError(gettext_noop("there is no @ in it"))
+    if len(local) > _LONGEST_LOCAL or not _LOCAL.match(local):
         raise ValueError(gettext_noop("it has no valid part before the @"))
     try:
         domain = idna.encode(domain, uts46=True).decode()

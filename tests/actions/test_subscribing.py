@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from comments.actions.subscribing import (
     Change,
@@ -33,6 +33,15 @@ def status(address: str) -> str:
     out = StringIO()
     call_command("subscription_status", address, stdout=out)
     return out.getvalue().strip()
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [("notanaddress", "there is no @ in it"), ("@example.org", "it has no valid part before")],
+)
+def test_what_is_no_address_has_no_status(typed: str, why: str) -> None:
+    with pytest.raises(CommandError, match=f"'{typed}' is no address: {why}"):
+        status(typed)
 
 
 def test_status_goes_from_unknown_to_pending_to_active_to_unsubscribed() -> None:

@@ -99,6 +99,50 @@ def test_the_answer_is_the_same_whether_the_address_is_known_or_not(client: Clie
     assert len(seen) == 1
 
 
+def test_all_that_is_wrong_is_said_at_once(client: Client) -> None:
+    wrong = {"email": "nobody", "tz": "Mars/Base", "weekday": 7, "frequency": "hourly", "x": 1}
+    assert set(refusals(send(client, wrong))) == {
+        ("#/email", "invalid"),
+        ("#/tz", "invalid_choice"),
+        ("#/weekday", "max_value"),
+        ("#/frequency", "invalid_choice"),
+        ("#/x", "unknown_field"),
+    }
+    wrong = {"tz": "Mars/Base", "frequency": "daily", "answers": False}
+    assert set(refusals(send(client, wrong))) == {
+        ("#/email", "required"),
+        ("#/tz", "invalid_choice"),
+    }
+    wrong = {"tz": "Mars/Base", "frequency": "daily", "answers": True, "thread": "a-thread"}
+    assert set(refusals(send(client, wrong))) == {
+        ("#/tz", "invalid_choice"),
+        ("#/answers", "invalid"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "language", "detail"),
+    [
+        ("nobody", "en", "This is no address that mail can be sent to: there is no @ in it."),
+        ("@b.org", "en", "…: it has no valid part before the @."),
+        ("a@b", "en", "…: what stands after the @ is no public domain."),
+        ("@b.org", "de", "…: was vor dem @ steht, ist nicht gültig."),
+    ],
+)
+def test_of_an_address_it_is_said_what_is_wrong_with_it(
+    client: Client, address: str, language: str, detail: str
+) -> None:
+    body = json.dumps({**WISH, "email": address})
+    [error] = client.post(
+        "/api/v1/subscriptions/",
+        body,
+        content_type="application/json",
+        headers={"Accept-Language": language},
+    ).json()["errors"]
+    assert error["detail"].endswith(detail.removeprefix("…"))
+    assert "{" not in error["detail"]
+
+
 @pytest.mark.parametrize(
     ("change", "pointer", "code"),
     [

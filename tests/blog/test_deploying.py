@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,7 +98,7 @@ def where_is(command: str) -> str:
 def test_the_image_is_made_of_what_there_is_and_runs_as_nobody() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     made, runs = text.split("\nFROM ")[1:]
-    assert "--require-hashes --requirement requirements.lock" in made
+    assert "LOCK=requirements.lock sh scripts/setup.sh" in made
     kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for source in re.findall(r"^COPY (\S+) ", made, re.MULTILINE):
         assert (ROOT / source).exists(), source
@@ -110,12 +111,41 @@ def test_the_image_is_made_of_what_there_is_and_runs_as_nobody() -> None:
     assert (options["no_work"], options["no_stream"]) == (True, True)
 
 
+def test_a_site_is_set_up_without_the_tools_of_its_tests(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "scripts")
+    (tmp_path / "requirements.lock").write_text("# nothing\n", encoding="ascii")
+
+    def setup(lock: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "--file", ROOT / "Makefile", "setup", f"LOCK={lock}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = setup("requirements.lock")
+    assert done.returncode == 0, done.stderr
+    installed = (tmp_path / ".venv" / "installed.lock").read_text(encoding="ascii")
+    assert installed == "# nothing\n"
+    assert setup("requirements.lock").stdout == ""
+    assert "LOCK=none.lock is no file" in setup("none.lock").stderr
+    text = (ROOT / "scripts" / "setup.sh").read_text(encoding="utf-8")
+    assert "--only-binary :all: --require-hashes --requirement" in text
+
+
 def test_the_proxy_finds_the_services_and_is_not_cut_off_by_a_restart() -> None:
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     services = compose()["services"]
     found = dict(re.findall(r"server (\w+):(\d+);", text))
     assert found == {"web": "8000", "stream": "8001"}
     assert found["stream"] in services["stream"]["command"]
+    [stream] = re.findall(r"location [^\n]*/stream/\$ \{(.*?)\n    \}", text, re.DOTALL)
+    # nginx passes on what is there either way, but what a reader does not take would go to its disk
+    # without end, and a stream could not be cut off.
+    assert "proxy_buffering off;" in stream
+    assert "proxy_cache" not in stream
     [kept] = re.findall(r"keepalive_timeout (\d+)s;", text)
     assert int(kept) < LEAVE_SECONDS
     [most] = re.findall(r"client_max_body_size (\d+)k;", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +207,52 @@ def test_a_wrong_way_to_watch_is_said(
     monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match=name):
         read_environment()
+
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Returns a file to be read; what comes from it leaves with the test."""
+    for name in ("SITE_NAME", "MAIL_FROM", "SITE_URL", "DATABASE_URL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    path = tmp_path / "rejoinder.env"
+    monkeypatch.setenv("ENV_FILE", str(path))
+    return path
+
+
+def test_a_file_is_read_without_a_shell_and_what_is_set_wins(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text(
+        "# A comment.\n\n"
+        "SITE_URL=https://blog.example.org\n"
+        "SITE_NAME=A blog & its $name #1\n"
+        "MAIL_FROM='A blog <comments@blog.example.org>'\n"
+        'DATABASE_URL="postgres://rejoinder@db/rejoinder?pool=true"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("SITE_URL", "https://set.example.org")
+    found = read_environment()
+    assert found.site_url == "https://set.example.org"
+    assert found.site_name == "A blog & its $name #1"
+    assert found.mail_from == "A blog <comments@blog.example.org>"
+    assert found.database["OPTIONS"]["pool"]
+    assert os.environ["SITE_NAME"] == found.site_name
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"\xff\xfe", "cannot be read: it is not UTF-8"),
+        (b"# one\nSITE_NAME = swordfish\n", "line 2: neither NAME=value nor a # comment"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said(
+    content: bytes | None, why: str, env_file: Path
+) -> None:
+    if content is not None:
+        env_file.write_bytes(content)
+    with pytest.raises(ImproperlyConfigured, match=why) as refusal:
+        read_environment()
+    assert "swordfish" not in str(refusal.value)

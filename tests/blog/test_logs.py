@@ -118,3 +118,24 @@ def test_a_request_keeps_the_name_that_a_trusted_proxy_gave_it(
 def test_each_answer_has_a_name_of_its_own(client: Client) -> None:
     names = {client.get("/health/live").headers["X-Request-ID"] for _ in range(3)}
     assert len(names) == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/health/live", "/health/live"),
+        ("/health/ready", "/health/ready"),
+        ("/metrics", "/metrics"),
+        ("/ana@example.org/?q=word", "unmatched"),
+        ("/static/none.js", "/static/"),
+        ("/robots.txt", "/robots.txt"),
+    ],
+)
+def test_each_request_has_a_route_whoever_answers_it(
+    path: str, route: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with override_settings(LOG_REQUESTS=True), caplog.at_level("INFO", logger="blog.requests"):
+        Client().get(path)
+    [line] = [record for record in caplog.records if record.name == "blog.requests"]
+    assert line.fields["route"] == route  # type: ignore[attr-defined]

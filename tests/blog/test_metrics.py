@@ -18,7 +18,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from prometheus_client import values
 
-from blog.metrics import METRICS
+from blog.routes import METRICS
 from comments.metrics import free_numbers, meters
 from tests.conftest import ROOT
 from tests.making import make_thread, post
@@ -70,14 +70,34 @@ def test_without_a_database_what_was_counted_is_told(client: Client) -> None:
     assert 'rejoinder_http_requests_total{method="GET"' in text
 
 
+def counted(client: Client, *, method: str = "GET", status: int = 200, view: str) -> float:
+    """Returns how many such requests were counted."""
+    labels = f'{{method="{method}",status="{status}",view="{view}"}}'
+    told = scraped(client).content.decode()
+    found = re.search(rf"rejoinder_http_requests_total{re.escape(labels)} (\S+)", told)
+    return float(found[1]) if found else 0
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.django_db
+def test_what_no_view_has_answered_is_counted_under_a_few_names(client: Client) -> None:
+    for path in ("/health/live", "/health/ready", "/nowhere", "/wp-login.php", "/static/none.js"):
+        client.get(path)
+    assert counted(client, view="/health/live") == 1
+    assert counted(client, view="/health/ready") == 1
+    assert counted(client, status=404, view="unmatched") == 2
+    assert counted(client, status=404, view="/static/") == 1
+    assert counted(client, view="/metrics") == 4
+    client.get(METRICS)
+    assert counted(client, status=404, view="/metrics") == 1
+
+
 @pytest.mark.usefixtures("_on")
 @pytest.mark.django_db
 def test_methods_that_are_none_are_one(client: Client) -> None:
     for method in ("BREW", "WHEN"):
         client.generic(method, "/nowhere")
-    assert 'rejoinder_http_requests_total{method="other",status="404",view=""} 2.0' in (
-        scraped(client).content.decode()
-    )
+    assert counted(client, method="other", status=404, view="unmatched") == 2
 
 
 @pytest.mark.usefixtures("_on")

@@ -21,10 +21,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
-from blog.management.commands.serve import prepare_stream
+from blog.management.commands.serve import prepare_stream, shown_origin
 from blog.models import Post
 from tests.conftest import ROOT
+from tests.production import free_port
 from tests.streaming.sse import Listener
 
 PATIENCE_SECONDS = 120
@@ -220,6 +222,113 @@ def test_background_work_can_be_left_to_another_machine(site: Path) -> None:
         assert server.wait(PATIENCE_SECONDS) == 0
 
 
+# --- what it says before it serves ------------------------------------------------------------
+
+
+def ended(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Returns what a program that ends by itself has written."""
+    whole = {**os.environ, "DJANGO_SETTINGS_MODULE": "blog.settings", "DEBUG": "", **environment}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=whole,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["serve", "stream", "work"])
+def test_a_setting_that_cannot_be_read_is_one_line(command: str) -> None:
+    done = ended("manage.py", command, METRICS_TOKEN="short")
+    assert done.returncode == 1
+    assert done.stderr == "METRICS_TOKEN must have 16 characters or more, and no spaces.\n"
+    assert "Traceback" in ended("manage.py", command, "--traceback", METRICS_TOKEN="short").stderr
+
+
+def test_with_json_each_refusal_to_begin_is_a_line_of_it(taken_port: int) -> None:
+    told = {"LOG_FORMAT": "json"}
+    for done, level, words in (
+        (ended("manage.py", "serve", METRICS_TOKEN="short", **told), "CRITICAL", "METRICS_TOKEN"),
+        (ended("manage.py", "serve", f"--port={taken_port}", **told), "ERROR", "Cannot listen"),
+        (ended("manage.py", "stream", f"--port={taken_port}", **told), "ERROR", "Cannot listen"),
+    ):
+        assert (done.returncode, done.stdout) == (1, "")
+        [line] = map(json.loads, done.stderr.splitlines())
+        assert line["level"] == level
+        assert words in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("database", "why"),
+    [
+        (
+            "sqlite:///{}/empty.sqlite3",
+            r"The database lacks \d+ migrations .*: run `manage.py migr",
+        ),
+        ("postgres://nobody@127.0.0.1:1/nothing", "The database does not answer: "),
+    ],
+)
+def test_without_a_database_it_does_not_begin(database: str, why: str, tmp_path: Path) -> None:
+    port = f"--port={free_port()}"
+    done = ended("manage.py", "serve", port, DATABASE_URL=database.format(tmp_path))
+    assert done.returncode == 1
+    assert re.match(f"CommandError: {why}.*\n\\Z", done.stderr), done.stderr
+
+
+@needs_proc
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_worker_that_cannot_load_the_site_says_why_in_lines_like_all_others(
+    log_format: str,
+) -> None:
+    port = free_port()
+    options = f"--host=127.0.0.1 --port={port} --workers=1 --threads=1 --log-format={log_format}"
+    done = ended("-m", "blog.serving", *options.split(), METRICS_TOKEN="short")
+    assert done.returncode == 1
+    assert "a worker cannot load the site" in done.stderr
+    assert "METRICS_TOKEN must have 16 characters" in done.stderr
+    if log_format == "json":
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert {line["logger"] for line in lines} == {"blog.serving", "_granian"}
+
+
+def test_what_nobody_catches_is_a_line_like_all_others() -> None:
+    code = (
+        "import threading\n"
+        "from blog.logs import log_uncaught, logging_config\n"
+        "import logging.config\n"
+        "lines = logging_config(log_format='json') | {'root': {'handlers': ['stderr']}}\n"
+        "logging.config.dictConfig(lines)\n"
+        "log_uncaught()\n"
+        "thread = threading.Thread(target=lambda: int('marmalade'))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "int('marmalade')\n"
+    )
+    done = ended("-c", code)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["exception"][0]["what"] for line in lines] == ["ValueError"] * 2
+
+
+@pytest.mark.parametrize(
+    ("site", "hosts", "expected"),
+    [
+        ("https://blog.example.org", "blog.example.org", "https://blog.example.org"),
+        ("", "127.0.0.1,localhost", "http://127.0.0.1:8100"),
+        ("", ".example.org,localhost", "http://example.org:8100"),
+        ("", "*", "http://127.0.0.1:8100"),
+    ],
+)
+def test_the_addresses_that_are_named_are_answered(
+    site: str, hosts: str, expected: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setenv("SITE_URL", site)
+    settings.ALLOWED_HOSTS = hosts.split(",")
+    assert shown_origin(host="127.0.0.1", port=8100) == expected
+
+
 # --- live streams -----------------------------------------------------------------------------
 
 
@@ -311,16 +420,38 @@ def prepared(monkeypatch: pytest.MonkeyPatch, *, site: str, port: int, **more: A
     monkeypatch.setenv("SITE_URL", site)
     monkeypatch.setenv("STREAM_URL", more.pop("stream_url", ""))
     options = {"host": "127.0.0.1", "port": port, "stream_port": None, "no_stream": False}
-    return prepare_stream({**options, **more}), os.environ["STREAM_URL"]
+    return prepare_stream({**options, "first_run": False, **more}), os.environ["STREAM_URL"]
 
 
-def test_streams_are_at_the_next_free_port(
-    taken_port: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("first_run", [True, False])
+def test_at_a_desk_streams_are_at_the_next_free_port(
+    taken_port: int, first_run: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = f"http://127.0.0.1:{taken_port - 1}"
-    chosen, said = prepared(monkeypatch, site=site, port=taken_port - 1)
+    monkeypatch.setenv("DEBUG", "" if first_run else "on")
+    chosen, said = prepared(monkeypatch, site=site, port=taken_port - 1, first_run=first_run)
     assert taken_port < chosen <= taken_port + 20
     assert said == f":{chosen}"
+
+
+def test_another_port_than_the_next_is_said(taken_port: int, tmp_path: Path) -> None:
+    before = taken_port - 1
+    done = ended(
+        *("manage.py", "serve", f"--port={before}"),
+        DATABASE_URL=f"sqlite:///{tmp_path / 'empty.sqlite3'}",
+        DEBUG="on",
+        SITE_URL=f"http://127.0.0.1:{before}",
+    )
+    said = rf"Port {taken_port} is taken: live streams are at port \d+\.\n"
+    assert re.fullmatch(said, done.stdout), done.stdout
+
+
+def test_in_production_a_taken_port_for_streams_is_refused(
+    taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEBUG", "")
+    with pytest.raises(CommandError, match=f"^Cannot listen at .*:{taken_port}: .*STREAM_PORT"):
+        prepared(monkeypatch, site="https://x.example", port=taken_port - 1, stream_url="/")
 
 
 def test_a_taken_port_for_streams_is_said(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:

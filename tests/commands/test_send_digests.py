@@ -15,12 +15,13 @@ from threading import Event
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.test import override_settings
 from django.utils import timezone
 
 from comments.actions import sending
 from comments.actions.digesting import plan_due
+from comments.management import tables
 from comments.management.commands import send_digests
 from comments.management.commands.send_digests import Progress, duration
 from comments.models import Channel, Delivery, PostOffice
@@ -106,8 +107,22 @@ def test_a_test_copy_goes_elsewhere_without_the_secret_and_changes_nothing(host:
     token = Channel.objects.select_related("subscriber").earliest("pk").subscriber.token
     assert token not in copy.raw.decode().replace("=\r\n", "")
     assert not Delivery.objects.exists()
-    assert said("--test-to", "me@example.net", "--only", "ana@example.org", "--at", "2026-11-23")
+    nothing = said("--test-to", "me@example.net", "--only", "ana@example.org", "--at", "2026-11-23")
+    assert nothing.startswith("There is nothing new, so nothing was sent. With --at, ")
     assert len(host.taken) == 1
+
+
+@in_database
+def test_a_test_copy_of_a_day_that_had_a_digest_is_that_one(host: MailHost) -> None:
+    news()
+    said("--at", morning().isoformat())
+    only = ["--test-to", "me@example.net", "--only", "ana@example.org"]
+    assert said(*only).startswith("There is nothing new")
+    said(*only, "--at", morning().isoformat())
+    [left] = [one for one in host.taken if one.recipient == "ana@example.org"]
+    [copy] = [one for one in host.taken if one.recipient == "me@example.net"]
+    assert copy.message["Subject"] == f"[Test] {left.message['Subject']}"
+    assert "First words." in copy.raw.decode()
 
 
 @in_database
@@ -170,6 +185,41 @@ def test_a_database_that_is_away_ends_it_with_one_line(
     with pytest.raises(CommandError, match=f"^The database does not answer: {why}") as raised:
         said()
     assert "\n" not in str(raised.value)
+
+
+@in_database
+@pytest.mark.parametrize("error", [OperationalError, ProgrammingError])
+def test_a_database_that_is_not_migrated_is_said_to_be(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_table(**kwargs: object) -> object:
+        raise error("no such table")
+
+    monkeypatch.setattr(send_digests, "plan_due", without_table)
+    monkeypatch.setattr(tables, "missing_migrations", lambda: 7)
+    with pytest.raises(CommandError, match=r"lacks 7 migrations .*: run `manage.py migrate`"):
+        said()
+    monkeypatch.setattr(tables, "missing_migrations", lambda: 0)
+    with pytest.raises(CommandError if error is OperationalError else ProgrammingError):
+        said()
+
+
+def test_without_tables_that_is_the_line(tmp_path: Path) -> None:
+    for command in (["send_digests"], ["send_digests", "--loop"]):
+        found = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            env=environment(f"sqlite:///{tmp_path / 'empty.sqlite3'}"),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 1
+        assert re.fullmatch(
+            r"CommandError: The database lacks \d+ migrations of this version: "
+            r"run `manage.py migrate`\.\n",
+            found.stderr,
+        ), found.stderr
 
 
 def test_nothing_but_that_line_is_printed() -> None:

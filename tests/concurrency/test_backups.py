@@ -12,6 +12,7 @@ import pytest
 
 from tests.concurrency.conftest import PATIENCE_SECONDS, Installation, environment
 from tests.conftest import ROOT
+from tests.production import THREAD, site
 
 pytestmark = pytest.mark.concurrency
 
@@ -111,3 +112,22 @@ def test_what_is_no_backup_changes_nothing(installation: Installation, tmp_path:
         assert "Traceback" not in refused.stderr
         assert str(wrong) in refused.stderr or "pg_restore" in refused.stderr
     assert seen(installation)["comments"] == 20
+
+
+def test_a_file_of_sqlite_that_a_server_has_open_is_not_written_over(
+    migrated: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "backup"
+    restore = ["restore", str(path), "--replace"]
+    with site(migrated, tmp_path, "--no-work", "--no-stream") as made:
+        made.manage("backup", str(path))
+        # Nobody has asked it for anything yet.
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            made.manage(*restore)
+        assert refused.value.stderr == (
+            f"CommandError: {tmp_path / 'blog.sqlite3'} is in use: stop the servers, and all else "
+            "that has it open, before it is written over.\n"
+        )
+        assert made.ask("GET", THREAD).status == 200
+        assert made.stop() == 0
+        assert "Restored." in made.manage(*restore)

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.concurrency
 LIST = f"{THREAD}comments/"
 STORED_SECONDS = 5
 """``s-maxage`` of public reads."""
+AT_ONCE_SECONDS = 1
+"""On SQLite streams look four times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def configured(directory: Path, made: Site, *, port: int) -> Path:
     user = "user root;\n" if os.getuid() == 0 else ""
     whole.write_text(
         f"{user}pid {directory}/pid;\nerror_log {directory}/error.log warn;\ndaemon off;\n"
-        f"events {{}}\nhttp {{\n{temporary}{text}\n}}\n",
+        # A stream says itself that it is not to be kept back; here the configuration has to.
+        f"events {{}}\nhttp {{\n{temporary}proxy_ignore_headers X-Accel-Buffering;\n{text}\n}}\n",
         encoding="utf-8",
     )
     return whole
@@ -197,11 +200,12 @@ def test_readers_share_what_is_public_and_nothing_else(proxied: Proxied) -> None
     with Listener(proxied.port, KEY) as listener:
         listener.wait_for(0)
         assert listener.headers["content-type"].startswith("text/event-stream")
-        before = listener.last
-        write(proxied, "heard at once")
-        told = monotonic()
-        listener.wait_for(before + 1)
-        assert monotonic() - told < STORED_SECONDS
+        waits = []
+        for words in ("heard at once", "and again", "and once more"):
+            before, told = listener.last, monotonic()
+            write(proxied, words)
+            waits.append(listener.wait_for(before + 1).at - told)
+        assert min(waits) < AT_ONCE_SECONDS, waits
 
     # Nobody outside reads figures, and the log of the proxy names nobody either.
     for path in ("/metrics", "/health/ready"):

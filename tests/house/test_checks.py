@@ -55,12 +55,34 @@ def ids() -> list[str]:
     return [str(message.id) for message in said()]
 
 
+def name_site(*, postal_address: str = "1 Bread Street") -> None:
+    """Gives the site of the tests what a site in production has."""
+    Site.objects.filter(pk=1).update(domain="blog.example", name="A blog")
+    if postal_address:
+        SiteSettings.objects.create(site_id=1, postal_address=postal_address)
+
+
+@pytest.mark.django_db
+def test_a_site_that_nobody_has_named_is_said_until_somebody_does() -> None:
+    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    with deployed():
+        [warning] = said()
+        assert warning.id == checks.NO_SITE_NAME
+        assert "“example.com” (example.com), as Django calls a new one" in warning.msg
+        assert warning.hint
+        Site.objects.filter(pk=1).update(domain="blog.example")
+        assert ids() == [checks.NO_SITE_NAME]
+        Site.objects.filter(pk=1).update(name="A blog")
+        assert said() == []
+
+
 @pytest.mark.django_db
 def test_each_site_without_a_postal_address_is_named_until_it_has_one() -> None:
+    name_site(postal_address="")
     with deployed():
         [warning] = said()
         assert warning.id == checks.NO_POSTAL_ADDRESS
-        assert "“example.com” (example.com) has no postal address." in warning.msg
+        assert "“A blog” (blog.example) has no postal address." in warning.msg
         assert "settings in the admin" in str(warning.hint)
         other = Site.objects.create(domain="other.example", name="other")
         SiteSettings.objects.create(site=other)
@@ -74,6 +96,7 @@ def test_each_site_without_a_postal_address_is_named_until_it_has_one() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("ask", [asked, subscribed])
 def test_a_site_that_somebody_subscribes_to_is_said_to_have_subscribers(ask: Any) -> None:
+    name_site(postal_address="")
     with deployed():
         assert "has subscribers" not in said()[0].msg
         ask("ana@example.org")
@@ -108,7 +131,7 @@ def test_a_site_that_somebody_subscribes_to_is_said_to_have_subscribers(ask: Any
 def test_what_would_hurt_the_mail_is_said_with_a_hint_and_vanishes_when_mended(
     wrong: dict[str, Any], options: dict[str, str], expected: str
 ) -> None:
-    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    name_site()
     with deployed(options=options, **wrong):
         [warning] = said()
         assert warning.id == expected
@@ -121,14 +144,14 @@ def test_what_would_hurt_the_mail_is_said_with_a_hint_and_vanishes_when_mended(
 @pytest.mark.django_db
 @pytest.mark.parametrize("bounces", ["b@blog.example", "b@mail.blog.example", "b@BLOG.example"])
 def test_bounces_may_go_to_a_domain_below_the_senders(bounces: str) -> None:
-    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    name_site()
     with deployed(options={"MAIL_BOUNCES": bounces}):
         assert said() == []
 
 
 @pytest.mark.django_db
 def test_left_out_the_domains_follow_the_sender() -> None:
-    SiteSettings.objects.create(site_id=1, postal_address="1 Bread Street")
+    name_site()
     with deployed(options={"MAIL_BOUNCES": "", "MESSAGE_ID_DOMAIN": ""}):
         assert said() == []
 

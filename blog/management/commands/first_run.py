@@ -11,11 +11,9 @@ import hashlib
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.sites.models import Site
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -25,6 +23,7 @@ from django.utils import timezone
 from blog.env import ROOT
 from blog.minifying import minifier
 from blog.models import Post
+from blog.naming import name_new_site
 from blog.samples import post_samples
 from comments.actions.ruling import install_default_rules
 
@@ -42,7 +41,7 @@ class Command(BaseCommand):
         if connection.vendor == "sqlite":
             Path(connection.settings_dict["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
-        self._name_site()
+        name_new_site()
         site_id = settings.SITE_ID or 1
         if not Post.objects.exists():
             install_default_rules(site_id=site_id, now=timezone.now())
@@ -56,12 +55,6 @@ class Command(BaseCommand):
         post = Post.objects.get()
         found = post_samples(thread_id=post.thread_id, now=timezone.now())
         self.stdout.write(f"Put {len(found)} sample comments on the moderation desk.")
-
-    def _name_site(self) -> None:
-        """Names the site that is served, while it has the name that Django gives a new one."""
-        host = urlsplit(settings.ENVIRONMENT.site_url).netloc
-        unnamed = Site.objects.filter(pk=settings.SITE_ID or 1, domain="example.com")
-        unnamed.update(domain=host, name=settings.ENVIRONMENT.site_name)
 
     def _make_moderator(self) -> None:
         """Makes the account that moderates, and prints its password this one time."""

@@ -8,6 +8,7 @@ SIGHUP lets new workers take the place of the old ones without a failed request.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -16,14 +17,19 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
+from django.http.request import validate_host
 from django.urls import reverse
 
 from blog.env import LAST_PORT, ROOT, port_named, read_environment, require_secret_key
 from blog.models import Post
+from comments.management.tables import explain
+
+logger = logging.getLogger(__name__)
 
 # As many as granian takes for sensible; each holds a connection to the database.
 THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
@@ -33,7 +39,28 @@ PORTS_TRIED = 20
 """For streams, where no port was chosen."""
 
 
-class Command(BaseCommand):
+class LoggedOutput(OutputWrapper):
+    """What a command writes, as lines of the log."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(sys.stderr)
+        self._level = level
+
+    def write(self, msg: str = "", *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Logs it as one line."""
+        logger.log(self._level, " ".join(msg.split()))
+
+
+class ServerCommand(BaseCommand):
+    """A command whose output is the log of a site, in lines of JSON where that is JSON."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if read_environment().log_format == "json":
+            self.stdout, self.stderr = LoggedOutput(logging.INFO), LoggedOutput(logging.ERROR)
+
+
+class Command(ServerCommand):
     """``manage.py serve``."""
 
     stream_port: int | None = None
@@ -64,7 +91,8 @@ class Command(BaseCommand):
             "--stream-port",
             type=port_number,
             default=read_environment().stream_port,
-            help="of the live streams (default: STREAM_PORT, else the next port that is free)",
+            help="of the live streams (default: STREAM_PORT, else the one after --port; with DEBUG "
+            "or --first-run the next that is free)",
         )
         parser.add_argument(
             "--no-stream",
@@ -106,14 +134,22 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         refuse_taken(host=host, port=port)
         self.stream_port = prepare_stream(options)
+        if self.stream_port not in {None, options["stream_port"], port + 1}:
+            taken = f"Port {port + 1} is taken: live streams are at port {self.stream_port}."
+            self.stdout.write(taken)
         if options["first_run"]:
-            call_command("first_run", stdout=self.stdout)
+            # Not to the log, which holds no password.
+            call_command("first_run", stdout=options.get("stdout"))
         self.check()
-        self._say_addresses(f"http://{host}:{port}")
+        try:
+            self._say_addresses(host=host, port=port)
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
+            explain(error)
         connections.close_all()
 
-    def _say_addresses(self, origin: str) -> None:
+    def _say_addresses(self, *, host: str, port: int) -> None:
         """Prints where the newest post, the API's documentation and the admin are."""
+        origin = shown_origin(host=host, port=port)
         post = Post.objects.first()
         if post is not None:
             self.stdout.write(f"The post   {origin}{post.get_absolute_url()}")
@@ -121,6 +157,17 @@ class Command(BaseCommand):
         self.stdout.write(f"The admin  {origin}{reverse('admin:index')}")
         self.stdout.write("Ctrl-C stops the server.")
         self.stdout.flush()
+
+
+def shown_origin(*, host: str, port: int) -> str:
+    """Returns an origin that answers to its name: the site's, or one at an allowed host."""
+    environment = read_environment()
+    if environment.site_url_is_set:
+        return environment.site_url
+    named = f"[{host}]" if ":" in host else host
+    if not validate_host(named, settings.ALLOWED_HOSTS):
+        named = next(iter(settings.ALLOWED_HOSTS), "localhost").removeprefix(".")
+    return f"http://{named}:{port}"
 
 
 def prepare_stream(options: dict[str, Any]) -> int | None:
@@ -140,9 +187,11 @@ def prepare_stream(options: dict[str, Any]) -> int | None:
     if options["no_stream"] or not (environment.stream_url or is_reached_directly):
         return None
     chosen: int | None = options["stream_port"]
-    if chosen is None:
+    if chosen is None and (environment.debug or options["first_run"]):
         chosen = free_port(host=host, after=port)
     else:
+        # A proxy would look for streams where they are not.
+        chosen = chosen or port + 1
         refuse_taken(host=host, port=chosen, named="STREAM_PORT= or --stream-port")
     if not environment.stream_url:
         os.environ["STREAM_URL"] = f":{chosen}"

@@ -12,10 +12,12 @@ import os
 import resource
 import signal
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -23,7 +25,7 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from blog.env import require_secret_key
-from blog.management.commands.serve import port_number, refuse_taken
+from blog.management.commands.serve import ServerCommand, port_number, refuse_taken
 from comments.conf import options
 
 LOOK_SECONDS = 0.5
@@ -37,7 +39,7 @@ SMALLEST_BUFFER = 8192
 """Of granian, for each connection. A reader who does not read must not fill our memory."""
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """``manage.py stream``."""
 
     help = "Serves the live streams of threads until it is told to stop."
@@ -84,6 +86,7 @@ async def serve(host: str, port: int, *, parent: int | None) -> None:
         backpressure=connections_at_most,
         http1_settings=HTTP1Settings(max_buffer_size=SMALLEST_BUFFER),
         log_level=LogLevels.error,
+        log_dictconfig=deepcopy(settings.LOGGING),  # granian adds to it
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

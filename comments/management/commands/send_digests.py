@@ -19,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, close_old_connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -36,7 +36,11 @@ from comments.actions.sending import (
 )
 from comments.conf import options
 from comments.errors import ValidationFailed
+from comments.management.tables import explain
+from comments.models import Delivery, Frequency, Subscriber
 from comments.queries.deliveries import count_due, subscriber_at
+from comments.queries.mailroom import digest_of
+from comments.queries.subscribers import schedule_of
 from comments.rules.sending import read_rate, read_window
 
 LAST_YEAR = 9000
@@ -50,6 +54,12 @@ ELSEWHERE = (
     "This database was restored from a copy, or was moved: nobody here knows what has been sent "
     "since the copy was made. When no other one sends any more, say "
     "`manage.py send_digests --confirm-place`."
+)
+
+
+NOTHING_NEW = (
+    "There is nothing new, so nothing was sent. With --at, as 2026-11-28T07:00, a copy of the "
+    "digest of that day is sent, if there was one."
 )
 
 
@@ -93,7 +103,8 @@ class Command(BaseCommand):
             "--test-to",
             default="",
             metavar="ADDRESS",
-            help="one copy of what --only would be sent, to this address; changes nothing",
+            help="one copy of what --only would be sent, or was on the day of --at, to this "
+            "address; changes nothing",
         )
         parser.add_argument("--site", type=int, help="id; by default that of SITE_ID, else all")
         parser.add_argument(
@@ -107,16 +118,15 @@ class Command(BaseCommand):
 
         Raises:
             CommandError: what was asked for makes no sense, mail was held up by something that an
-                operator has to know of, or the database is away.
+                operator has to know of, or the database is away or not migrated.
         """
         if options["connections"] < 1:
             raise CommandError("--connections is at least 1.")
         _refuse_far_ahead(options)
         try:
             self._handle(options)
-        except (OperationalError, InterfaceError) as error:
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise CommandError(f"The database does not answer: {why}") from None
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
+            explain(error)
 
     def _handle(self, options: dict[str, Any]) -> None:
         wanted = options["site"] or getattr(settings, "SITE_ID", None)
@@ -232,13 +242,20 @@ class Command(BaseCommand):
             if subscriber is None:
                 continue  # ended meanwhile
             at = options["at"] or timezone.now()
+            kept = _digest_at(subscriber, at=at) if options["at"] else None
             try:
-                mail = send_test(subscriber.pk, at=at, to=options["test_to"])
+                mail = send_test(subscriber.pk, at=at, to=options["test_to"], instead=kept)
             except ValidationFailed as error:
                 raise CommandError(error.errors[0].detail) from None
             except (NotComposed, NotSent) as error:
                 raise CommandError(f"{type(error).__name__}: {error}") from None
-            self.stdout.write(f"One copy sent: {mail.subject}" if mail else "There is no news.")
+            self.stdout.write(f"One copy sent: {mail.subject}" if mail else NOTHING_NEW)
+
+
+def _digest_at(subscriber: Subscriber, *, at: datetime) -> Delivery | None:
+    """Returns the digest of the day, by the subscriber's clocks, that a time is of."""
+    zone = schedule_of(subscriber, frequency=Frequency.DAILY).tz
+    return digest_of(subscriber.pk, period=at.astimezone(zone).date())
 
 
 def _refuse_far_ahead(options: dict[str, Any]) -> None:
