@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from comments.actions.storing import AT_ONCE, Store
 from comments.models import Comment, Publication, PublicationOrder, Thread
 
 SEALED_AT_ONCE = 5_000
@@ -29,9 +30,13 @@ def announce_page(thread: Thread, *, page_id: int, now: datetime) -> None:
     )
 
 
-def announce_comment(thread: Thread, comment: Comment, *, now: datetime) -> None:
+def announce_comment(
+    thread: Thread, comment: Comment, *, now: datetime, store: Store = AT_ONCE
+) -> None:
     """Writes that a comment was published, for the first time."""
-    Publication.objects.create(site_id=thread.site_id, thread=thread, comment=comment, at=now)
+    store.insert(
+        Publication(site_id=thread.site_id, thread_id=thread.pk, comment_id=comment.pk, at=now)
+    )
 
 
 def announce_again(thread: Thread, comment_ids: Iterable[int], *, now: datetime) -> None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
-
 from comments.errors import IdempotencyConflict, Refusal
 from comments.models import IdempotentAnswer
+from comments.queries.statements import fetch
 
 KEPT = timedelta(hours=24)
 
@@ -50,23 +49,28 @@ def claim_answer(request: Request | None, *, now: datetime) -> IdempotentAnswer 
     """
     if request is None:
         return None
-    old = IdempotentAnswer.objects.filter(
-        site_id=request.site_id, key=request.key, created_at__lt=now - KEPT
+    claimed = fetch(
+        _CLAIM,
+        [request.site_id, request.key, request.fingerprint, now, now - KEPT],
+        try_connection=False,
     )
-    old.delete()
-    try:
-        with transaction.atomic():
-            return IdempotentAnswer.objects.create(
-                site_id=request.site_id,
-                key=request.key,
-                fingerprint=request.fingerprint,
-                created_at=now,
-            )
-    except IntegrityError:
-        answer = IdempotentAnswer.objects.get(site_id=request.site_id, key=request.key)
+    if claimed:
+        return IdempotentAnswer(pk=claimed[0][0], site_id=request.site_id, key=request.key)
+    answer = IdempotentAnswer.objects.get(site_id=request.site_id, key=request.key)
     if answer.fingerprint != request.fingerprint:
         raise IdempotencyConflict()
     raise AnswerKnown(answer)
+
+
+_CLAIM = """
+    INSERT INTO comments_idempotentanswer (site_id, key, fingerprint, status, created_at)
+    VALUES (%s, %s, %s, 0, %s)
+    ON CONFLICT (site_id, key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, status = 0,
+        body = NULL, comment_id = NULL, participant_id = NULL, created_at = EXCLUDED.created_at
+    WHERE comments_idempotentanswer.created_at < %s
+    RETURNING id
+"""
+"""A request with the same key that is answered at this moment is waited for."""
 
 
 def keep_answer(request: Request | None, *, body: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from comments.actions.people import Writer
 from comments.actions.posting import Submitted, check_open
 from comments.actions.queueing import take_off
 from comments.actions.recording import lock_thread, record, save_thread, settle
-from comments.actions.screening import Screened, screen_text, store_verdict
+from comments.actions.screening import Screened, note_written, screen_text, store_verdict
 from comments.conf import options
 from comments.errors import EditWindowExpired, Forbidden, NotFound, StaleVersion
 from comments.models import ActorKind, Comment, EventKind, LogKind, Participant, Revision
@@ -89,7 +89,7 @@ def edit_comment(
         now=now,
         comment=before,
     )
-    return _replace(
+    submitted = _replace(
         comment_id=comment_id,
         thread_id=before.thread_id,
         editor=editor,
@@ -98,6 +98,8 @@ def edit_comment(
         version=version,
         now=now,
     )
+    note_written(screened, now=now)
+    return submitted
 
 
 @transaction.atomic(durable=True)

@@ -163,7 +163,9 @@ class _Walk:
         yield from self._found
 
     def _standings(self) -> Iterator[Standing]:
-        rows = Comment.objects.filter(thread=self.thread, path__isnull=False).order_by("path")
+        rows = Comment.objects.filter(thread=self.thread, path__isnull=False).order_by(
+            "path", "number"
+        )
         for at, row in enumerate(rows.values(*_COUNTED).iterator(chunk_size=AT_ONCE)):
             if at % AT_ONCE == 0:
                 self.progress(at)

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from comments.actions.recording import lock_thread, record, save_thread
+from comments.actions.storing import AT_ONCE, Store
 from comments.models import Comment, EventKind, Mention, Participation, Reference, Thread
 from comments.queries.people import latest_numbers, who_is_meant
+from comments.queries.statements import fetch
 from comments.rules.mentions import probe_of, scan
 from comments.rules.names import name_key
 from comments.rules.rendering import MentionTarget, Rendered, render
 
-AT_ONCE = 100
+RELINKED = 100
 """How many older comments are rendered again in one transaction."""
+FEW = 4
+"""Names and numbers of a text that are stored with it, and not by themselves."""
 RENDER_SECONDS = 0.4
 """CPU time one rendering may take; past it the text is shown escaped and held."""
 
@@ -129,13 +132,20 @@ def store_links(comment: Comment, *, rendered: Rendered, known: Known) -> None:
     add_links(comment, rendered=rendered, known=known)
 
 
-def add_links(comment: Comment, *, rendered: Rendered, known: Known) -> None:
-    """Stores the rows of what a new comment names: a query for each kind that there is any of."""
+def add_links(
+    comment: Comment, *, rendered: Rendered, known: Known, store: Store = AT_ONCE
+) -> None:
+    """Stores the rows of what a new comment names."""
     mentions, references = link_rows(
         thread_id=comment.thread_id, comment_id=comment.pk, rendered=rendered, known=known
     )
-    Mention.objects.bulk_create(mentions)
-    Reference.objects.bulk_create(references)
+    rows = [*mentions, *references]
+    if len(rows) <= FEW:
+        for row in rows:
+            store.insert(row)
+    else:
+        Mention.objects.bulk_create(mentions)
+        Reference.objects.bulk_create(references)
 
 
 def link_rows(
@@ -168,38 +178,39 @@ def link_rows(
     return mentions, references
 
 
-def take_part(comment: Comment) -> None:
+_BY_LATEST_NAME = """
+    ON CONFLICT (thread_id, participant_id) DO UPDATE
+    SET name = EXCLUDED.name, name_key = EXCLUDED.name_key
+    WHERE comments_participation.name <> EXCLUDED.name
+"""
+
+
+def take_part(comment: Comment, *, store: Store = AT_ONCE) -> None:
     """Records that the author of a published comment takes part in its thread, by that name."""
     if comment.author_id is None:
         return
-    # One statement, where update_or_create takes up to four and a savepoint or two.
-    Participation.objects.bulk_create(
-        [
-            Participation(
-                thread_id=comment.thread_id,
-                participant_id=comment.author_id,
-                name=comment.author_name,
-                name_key=name_key(comment.author_name),
-            )
-        ],
-        update_conflicts=True,
-        unique_fields=["thread", "participant"],
-        update_fields=["name", "name_key"],
+    row = Participation(
+        thread_id=comment.thread_id,
+        participant_id=comment.author_id,
+        name=comment.author_name,
+        name_key=name_key(comment.author_name),
     )
+    store.insert(row, on_conflict=_BY_LATEST_NAME)
 
 
-def link_older_texts(*, thread_id: int, number: int, now: datetime) -> None:
-    """Links older comments that named comment ``number`` or its author before they were there.
+def link_older_texts(newcomer: Comment, *, now: datetime) -> bool:
+    """Links older comments that named this one or its author before they were there.
 
-    Several transactions, each with the thread locked for ``AT_ONCE`` texts at most; none if
-    nothing waits, which is the usual case.
+    Several transactions, each with the thread locked for ``RELINKED`` texts at most; none if
+    nothing waits, which is the usual case. Returns whether any may have been linked.
     """
-    newcomer = Comment.objects.filter(thread_id=thread_id, number=number).first()
-    after = 0
-    while newcomer is not None and (ids := _waiting(newcomer, after=after)):
+    after, linked = 0, False
+    while ids := _waiting(newcomer, after=after):
         if gaining := _gaining(ids, newcomer):
-            _link(thread_id=thread_id, ids=gaining, now=now)
+            _link(thread_id=newcomer.thread_id, ids=gaining, now=now)
+            linked = True
         after = ids[-1]
+    return linked
 
 
 @transaction.atomic(durable=True)
@@ -212,18 +223,32 @@ def _link(*, thread_id: int, ids: list[int], now: datetime) -> None:
 
 def _waiting(newcomer: Comment, *, after: int) -> list[int]:
     """Returns ids of comments, above ``after``, that may name this one or its author."""
-    thread_id, number = newcomer.thread_id, newcomer.number or 0
-    ids: set[int] = set()
-    if newcomer.reachable:
-        by_number = Reference.objects.filter(thread_id=thread_id, number=number, linked=False)
-        ids |= _first_ids(by_number.filter(comment_id__gt=after))
+    number = newcomer.number if newcomer.reachable else None
+    probe = None
     if newcomer.visible and newcomer.author_id is not None:
         probe = probe_of(newcomer.author_name)[:320]
-        by_name = Mention.objects.filter(thread_id=thread_id, participant=None, probe=probe)
-        waiting = _first_ids(by_name.filter(comment_id__gt=after))
-        if waiting and _is_first_under_this_name(newcomer):
-            ids |= waiting
-    return sorted(ids)[:AT_ONCE]
+    thread = newcomer.thread_id
+    rows = fetch(_WAITING, [thread, number, after, RELINKED, thread, probe, after, RELINKED])
+    by_number = {comment_id for by_name, comment_id in rows if not by_name}
+    by_name = {comment_id for by_name, comment_id in rows if by_name}
+    if by_name and not _is_first_under_this_name(newcomer):
+        by_name = set()
+    return sorted(by_number | by_name)[:RELINKED]
+
+
+_WAITING = """
+    SELECT 0, comment_id FROM (
+        SELECT DISTINCT comment_id FROM comments_reference
+        WHERE thread_id = %s AND number = %s AND NOT linked AND comment_id > %s
+        ORDER BY comment_id LIMIT %s
+    ) by_number
+    UNION ALL
+    SELECT 1, comment_id FROM (
+        SELECT DISTINCT comment_id FROM comments_mention
+        WHERE thread_id = %s AND probe = %s AND participant_id IS NULL AND comment_id > %s
+        ORDER BY comment_id LIMIT %s
+    ) by_name
+"""
 
 
 def _gaining(ids: list[int], newcomer: Comment) -> list[int]:
@@ -257,11 +282,6 @@ def _is_first_under_this_name(comment: Comment) -> bool:
         visible=True,
     )
     return not earlier.exists()
-
-
-def _first_ids(rows: QuerySet[Mention] | QuerySet[Reference]) -> set[int]:
-    ids = rows.order_by("comment_id").values_list("comment_id", flat=True).distinct()
-    return set(ids[:AT_ONCE])
 
 
 def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:

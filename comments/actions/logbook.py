@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from comments.actions.storing import AT_ONCE, Store
 from comments.metrics import count_logged
 from comments.models import ActorKind, Comment, LogKind, LogRow, LogText, SiteChain, Thread
 from comments.rules.logbook import HASHED, row_hash, runs, text_digest
@@ -36,14 +37,19 @@ def log_comment(
     *,
     actor: Actor,
     now: datetime,
+    store: Store = AT_ONCE,
     **columns: Any,
 ) -> LogRow:
-    """Adds a row about a comment to the chain of its thread, which the caller has locked."""
+    """Adds a row about a comment to the chain of its thread, which the caller has locked.
+
+    Where it is stored later, its id is not known.
+    """
     return _in_thread(
         thread,
         kind,
         actor=actor,
         now=now,
+        store=store,
         comment_id=comment.pk,
         revision=comment.edits,
         comment_version=comment.version,
@@ -52,9 +58,16 @@ def log_comment(
 
 
 def _in_thread(
-    thread: Thread, kind: LogKind, *, actor: Actor, now: datetime, **columns: Any
+    thread: Thread,
+    kind: LogKind,
+    *,
+    actor: Actor,
+    now: datetime,
+    store: Store = AT_ONCE,
+    **columns: Any,
 ) -> LogRow:
     row = _row(
+        store=store,
         site_id=thread.site_id,
         thread_id=thread.pk,
         position=thread.log_length + 1,
@@ -65,7 +78,7 @@ def _in_thread(
         **columns,
     )
     thread.log_length, thread.log_head = row.position, row.row_hash
-    Thread.objects.filter(pk=thread.pk).update(log_length=row.position, log_head=row.row_hash)
+    store.update(thread, "log_length", "log_head")
     return row
 
 
@@ -118,6 +131,7 @@ def _row(
     previous_hash: str,
     public_reason: str = "",
     note: str = "",
+    store: Store = AT_ONCE,
     **columns: Any,
 ) -> LogRow:
     salt = secrets.token_hex(16) if public_reason or note else ""
@@ -133,7 +147,10 @@ def _row(
     row.row_hash = row_hash(
         {name: getattr(row, name) for name in HASHED}, previous_hash=previous_hash
     )
-    row.save(force_insert=True)
+    if store is AT_ONCE:
+        row.save(force_insert=True)
+    else:
+        store.insert(row)
     count_logged(row)
     if salt:
         LogText.objects.create(row=row, salt=salt, public_reason=public_reason, note=note)

@@ -155,8 +155,9 @@ def link_what_stands_again(comment: Comment, *, now: datetime) -> None:
     """Links older texts that refer to a comment that can be read again, or to what is above it."""
     if comment.visible:
         # Tombstones above it stand again, so references to them lead somewhere again too.
-        for number in numbers_in(bytes(comment.path or b"")):
-            link_older_texts(thread_id=comment.thread_id, number=number, now=now)
+        above = numbers_in(bytes(comment.path or b""))
+        for found in Comment.objects.filter(thread_id=comment.thread_id, number__in=above):
+            link_older_texts(found, now=now)
 
 
 @transaction.atomic(durable=True)

@@ -103,10 +103,18 @@ def check_guest_name(name: str, *, site_id: int, participant_id: int | None) -> 
         raise ValidationFailed([FieldError("#/author/name", "name_taken", detail)])
 
 
+SAID = ("name", "name_key", "name_skeleton", "email", "url")
+"""What a guest says of himself, and what follows from that."""
+NOTED = ("email_changed_at", "email_verified_at")
+
+
 def guest_participant(
     *, site_id: int, known: Participant | None, guest: GuestName, now: datetime
-) -> Participant:
+) -> tuple[Participant, bool]:
     """Returns the participant for a guest: the one his token names, else a new one.
+
+    Stores nothing. Comes with whether a known one is another than is stored, in ``SAID`` or
+    ``NOTED``: only those are to be stored then, since another request may have voided his token.
 
     Raises:
         ValidationFailed: the name is not fit, or somebody else's.
@@ -115,6 +123,7 @@ def guest_participant(
     check_guest_name(name, site_id=site_id, participant_id=known.pk if known else None)
     if known is None:
         known = Participant(site_id=site_id, created_at=now)
+    before = [getattr(known, field) for field in SAID]
     _rename(known, name)
     if guest.email.casefold() != known.email.casefold():
         if known.email:
@@ -122,13 +131,7 @@ def guest_participant(
         known.email = guest.email
         known.email_verified_at = None
     known.url = guest.url
-    if known.pk is None:
-        known.save()
-    else:
-        # Only what a guest says of himself: another request may have voided his token meanwhile.
-        said = ["name", "name_key", "name_skeleton", "email", "url"]
-        known.save(update_fields=[*said, "email_changed_at", "email_verified_at"])
-    return known
+    return known, before != [getattr(known, field) for field in SAID]
 
 
 def user_participant(*, site_id: int, user: AbstractBaseUser, now: datetime) -> Participant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -19,9 +19,10 @@ from comments.actions.linking import (
     linked_text,
     take_part,
 )
-from comments.actions.people import Writer, guest_participant, user_participant
+from comments.actions.people import NOTED, SAID, Writer, guest_participant, user_participant
 from comments.actions.recording import give_number, lock_thread, record, save_thread, settle
-from comments.actions.screening import Screened, screen_text, store_verdict
+from comments.actions.screening import Screened, note_written, screen_text, store_verdict
+from comments.actions.storing import AT_ONCE, Store, Together, next_id
 from comments.conf import options
 from comments.errors import (
     DepthExceeded,
@@ -31,6 +32,7 @@ from comments.errors import (
     ThreadClosed,
 )
 from comments.models import Comment, EventKind, Participant, Thread, ThreadState
+from comments.queries.statements import fetch, objects
 from comments.rules.moderation import EXPLANATIONS, READABLE, Verdict, verdict_on_text
 from comments.rules.rendering import RENDERER_VERSION, clean_source
 from comments.rules.threading import ancestor_path, attachment_depth, numbers_in
@@ -47,7 +49,8 @@ class Submitted:
     comment: Comment
     participant: Participant
     verdict: Verdict
-    note_said: str | None = None
+    is_linked: bool = True
+    """Whether it may name anybody or anything, or be named by number."""
 
 
 def submit_comment(
@@ -76,11 +79,7 @@ def submit_comment(
         IdempotencyConflict: the key stands for another request.
     """
     cleaned = clean_source(source, max_chars=options().max_comment_chars)
-    reply_to = (
-        Comment.objects.filter(thread_id=thread_id, number=reply_to_number).first()
-        if reply_to_number is not None
-        else None
-    )
+    reply_to = _numbered(thread_id, reply_to_number)
     writer_id = writer.participant.pk if writer.participant is not None else None
     # Rendering is the slow part, so it is done before the lock, and for nothing if the lock
     # finds the thread closed.
@@ -108,10 +107,13 @@ def submit_comment(
         now=now,
         request=request,
     )
-    if submitted.note_said:
-        cache.set(submitted.note_said, 1, timeout=SAME_TEXT_SECONDS)
-    if submitted.comment.number is not None:
-        link_older_texts(thread_id=thread_id, number=submitted.comment.number, now=now)
+    note_written(screened, now=now)
+    said = _said_by_stranger(thread_id, writer, cleaned, reply_to_number)
+    if said is not None:
+        cache.set(said, 1, timeout=SAME_TEXT_SECONDS)
+    comment = submitted.comment
+    if comment.number is not None and link_older_texts(comment, now=now):
+        return replace(submitted, is_linked=True)
     return submitted
 
 
@@ -130,10 +132,15 @@ def _store(
     thread = lock_thread(thread_id)
     check_open(thread)
     reply_to = _answered(thread, reply_to_number)
-    note_said = _check_stranger_has_not_said(thread.pk, writer, text.source, reply_to_number)
-    participant = _participant(thread, writer, now=now)
+    said = _said_by_stranger(thread_id, writer, text.source, reply_to_number)
+    if said is not None and cache.get(said):
+        raise DuplicateComment()
+    store = Together()
+    [(comment_id, new_id)] = fetch(f"SELECT {next_id(Comment)}, {next_id(Participant)}", [])
+    participant = _participant(thread, writer, new_id=new_id, now=now, store=store)
     text = linked_again(text, thread_id=thread.pk, writer_id=participant.pk, reply_to=reply_to)
-    _check_not_said(thread, participant, text.source, reply_to, now=now)
+    if participant.pk != new_id:
+        _check_not_said(thread, participant, text.source, reply_to, now=now)
     verdict = verdict_on_text(
         premoderation=thread.premoderation,
         rendering_failed=text.rendered.failed,
@@ -141,6 +148,7 @@ def _store(
         screened=screened.verdict,
     )
     comment = Comment(
+        pk=comment_id,
         thread=thread,
         parent=_attachment(reply_to),
         reply_to=reply_to,
@@ -158,30 +166,38 @@ def _store(
         created_at=now,
         written_at=now,
     )
+    store.insert(comment)
     if verdict.status in READABLE:
-        publish(thread, comment, now=now)
-    else:
-        comment.save()
-    add_links(comment, rendered=text.rendered, known=text.known)
-    store_verdict(thread, comment, screened=screened, verdict=verdict, from_status="", now=now)
+        publish(thread, comment, now=now, store=store)
+    add_links(comment, rendered=text.rendered, known=text.known, store=store)
+    store_verdict(
+        thread, comment, screened=screened, verdict=verdict, from_status="", now=now, store=store
+    )
     if answer is not None:
         answer.status = 201 if comment.number is not None else 202
         answer.participant_id = participant.pk
         answer.comment_id = comment.pk
-        answer.save(update_fields=["status", "participant_id", "comment_id"])
-    return Submitted(comment, participant, verdict, note_said)
+        store.update(answer, "status", "participant_id", "comment_id")
+    store.write()
+    is_linked = bool(text.rendered.mentions or text.rendered.references)
+    return Submitted(comment, participant, verdict, is_linked)
 
 
-def publish(thread: Thread, comment: Comment, *, now: datetime) -> None:
-    """Gives a comment its number and makes it readable; saves it and the thread."""
-    give_number(thread, comment)
+def publish(thread: Thread, comment: Comment, *, now: datetime, store: Store = AT_ONCE) -> None:
+    """Gives a comment its number and makes it readable; saves the thread.
+
+    A comment that is there already is saved too; a new one is for the caller to store.
+    """
+    is_new = comment._state.adding
+    give_number(thread, comment, parent_is_fresh=is_new)
     comment.published_at = now
-    settle(thread, comment, now=now)
-    comment.save()
-    announce_comment(thread, comment, now=now)
-    take_part(comment)
-    record(thread, EventKind.PUBLISHED, number=comment.number, now=now)
-    save_thread(thread)
+    settle(thread, comment, now=now, store=store)
+    if not is_new:
+        comment.save()
+    announce_comment(thread, comment, now=now, store=store)
+    take_part(comment, store=store)
+    record(thread, EventKind.PUBLISHED, number=comment.number, now=now, store=store)
+    save_thread(thread, store=store)
 
 
 def check_open(thread: Thread) -> None:
@@ -194,10 +210,17 @@ def check_open(thread: Thread) -> None:
         raise ThreadClosed()
 
 
+def _numbered(thread_id: int, number: int | None) -> Comment | None:
+    if number is None:
+        return None
+    found = objects(Comment, "thread_id = %s AND number = %s", [thread_id, number])
+    return found[0] if found else None
+
+
 def _answered(thread: Thread, number: int | None) -> Comment | None:
     if number is None:
         return None
-    found = Comment.objects.filter(thread=thread, number=number).select_related("author").first()
+    found = _numbered(thread.pk, number)
     if found is None:
         raise ParentNotFound(
             gettext_noop("There is no comment #{number} in this thread.", number=number)
@@ -227,12 +250,22 @@ def _attachment(reply_to: Comment | None) -> Comment | None:
     return Comment.objects.get(thread_id=reply_to.thread_id, number=number)
 
 
-def _participant(thread: Thread, writer: Writer, *, now: datetime) -> Participant:
+def _participant(
+    thread: Thread, writer: Writer, *, new_id: int, now: datetime, store: Store
+) -> Participant:
     if writer.user is not None:
         return user_participant(site_id=thread.site_id, user=writer.user, now=now)
     known = writer.participant
     if writer.guest is not None:
-        return guest_participant(site_id=thread.site_id, known=known, guest=writer.guest, now=now)
+        guest, is_other = guest_participant(
+            site_id=thread.site_id, known=known, guest=writer.guest, now=now
+        )
+        if known is None:
+            guest.pk = new_id
+            store.insert(guest)
+        elif is_other:
+            store.update(guest, *SAID, *NOTED)
+        return guest
     if known is None:
         raise ValueError("a writer is a user, a participant or a guest")
     return known
@@ -246,35 +279,33 @@ def _check_not_said(
     *,
     now: datetime,
 ) -> None:
-    said = Comment.objects.filter(
-        thread=thread,
-        author=participant,
-        created_at__gte=now - timedelta(seconds=SAME_TEXT_SECONDS),
-        reply_to=reply_to,
-        deleted_at=None,
-        source=source,
-    )
-    if said.exists():
+    since = now - timedelta(seconds=SAME_TEXT_SECONDS)
+    condition, answered = "reply_to_id IS NULL", []
+    if reply_to is not None:
+        condition, answered = "reply_to_id = %s", [reply_to.pk]
+    parameters = [thread.pk, participant.pk, since, source, *answered]
+    if fetch(f"{_SAID_BEFORE} AND {condition} LIMIT 1", parameters):
         raise DuplicateComment()
 
 
-def _check_stranger_has_not_said(
+_SAID_BEFORE = """
+    SELECT 1 FROM comments_comment
+    WHERE thread_id = %s AND author_id = %s AND created_at >= %s AND source = %s
+        AND deleted_at IS NULL
+"""
+
+
+def _said_by_stranger(
     thread_id: int, writer: Writer, source: str, reply_to_number: int | None
 ) -> str | None:
-    """Returns where to note that a guest without a token has said this; ``None`` for others.
+    """Returns where it is noted that a guest without a token has said this; ``None`` for others.
 
     Such a guest is somebody new each time, so he is told by name, address and text for a while.
-
-    Raises:
-        DuplicateComment: it is noted there already.
     """
     if writer.guest is None or writer.participant is not None or not writer.origin:
         return None
     said = repr((thread_id, reply_to_number, writer.guest.name, source, writer.origin))
-    key = f"said:{sha256(said.encode()).hexdigest()}"
-    if cache.get(key):
-        raise DuplicateComment()
-    return key
+    return f"said:{sha256(said.encode()).hexdigest()}"
 
 
 def _badges(thread: Thread, writer: Writer) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from comments.actions.storing import AT_ONCE, Store
 from comments.models import Comment, QueueItem, Thread
 from comments.rules.urgency import urgency_of
 
@@ -20,11 +21,13 @@ def enqueue(
     now: datetime,
     weight: float = 0.0,
     blind: bool = False,
+    store: Store = AT_ONCE,
 ) -> None:
     """Puts a comment on the queue, or changes why it is there; its place by age stays.
 
     Args:
         weight: of what speaks against it, such as the flags of readers; more is sooner.
+        store: what a comment is stored with that nobody has seen yet.
     """
     fields = {
         "site_id": thread.site_id,
@@ -34,8 +37,9 @@ def enqueue(
         "urgency": urgency_of(why=why.value, weight=weight, visible=comment.visible),
         "blind": blind,
     }
-    if not QueueItem.objects.filter(pk=comment.pk).update(**fields):
-        QueueItem.objects.create(comment=comment, entered_at=now, **fields)
+    is_new = store is not AT_ONCE
+    if is_new or not QueueItem.objects.filter(pk=comment.pk).update(**fields):
+        store.insert(QueueItem(comment_id=comment.pk, entered_at=now, **fields))
 
 
 def take_off(comment: Comment) -> None:

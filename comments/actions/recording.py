@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection
-from django.db.models import BooleanField, Case, F, PositiveBigIntegerField, Q, Value, When
-
 from comments.actions.announcing import announce_again
+from comments.actions.storing import AT_ONCE, Store
 from comments.errors import ThreadUnknown
 from comments.models import Comment, Event, EventKind, RepliesPolicy, Thread
+from comments.queries.statements import any_of, objects
 from comments.queries.streams import NOTIFICATIONS
 from comments.rules.moderation import is_readable
 from comments.rules.threading import (
@@ -35,49 +34,58 @@ def lock_thread(thread_id: int) -> Thread:
     Raises:
         ThreadUnknown: there is no such thread (any more).
     """
-    try:
-        return Thread.objects.select_for_update().get(pk=thread_id)
-    except Thread.DoesNotExist:
-        raise ThreadUnknown() from None
+    found = objects(Thread, "id = %s", [thread_id], locked=True)
+    if not found:
+        raise ThreadUnknown()
+    return found[0]
 
 
-def record(thread: Thread, kind: EventKind, *, number: int | None, now: datetime) -> None:
+def record(
+    thread: Thread,
+    kind: EventKind,
+    *,
+    number: int | None,
+    now: datetime,
+    store: Store = AT_ONCE,
+) -> None:
     """Raises the thread's version by one and writes the event of it."""
     thread.version += 1
     thread.changed_at = now
     thread.votes_changed = False
     thread.has_news = True
-    Event.objects.create(thread=thread, version=thread.version, kind=kind, number=number, at=now)
+    store.insert(
+        Event(thread_id=thread.pk, version=thread.version, kind=kind, number=number, at=now)
+    )
 
 
-def save_thread(thread: Thread) -> None:
+def save_thread(thread: Thread, *, store: Store = AT_ONCE) -> None:
     """Writes back what ``record``, ``give_number`` and the counters changed on the thread, and
     calls the live streams if a version is among it.
     """
-    thread.save(
-        update_fields=[
-            "version",
-            "changed_at",
-            "last_number",
-            "last_position",
-            "visible_count",
-            "visible_roots",
-            "votes_changed",
-        ]
+    store.update(
+        thread,
+        "version",
+        "changed_at",
+        "last_number",
+        "last_position",
+        "visible_count",
+        "visible_roots",
+        "votes_changed",
     )
-    if thread.has_news and connection.vendor == "postgresql":
+    if thread.has_news:
         # Inside the transaction: it is heard when this commits, and not at all if it does not.
-        with connection.cursor() as cursor:
-            said = f"{thread.pk} {thread.version}"
-            cursor.execute("SELECT pg_notify(%s, %s)", [NOTIFICATIONS, said])
+        store.call(NOTIFICATIONS, f"{thread.pk} {thread.version}")
     thread.has_news = False
 
 
-def give_number(thread: Thread, comment: Comment) -> None:
+def give_number(thread: Thread, comment: Comment, *, parent_is_fresh: bool = False) -> None:
     """Gives a comment that is published for the first time its number, path and position.
 
-    The parent's position counter is raised by the caller's lock on the thread, not by one on the
-    parent. Sets fields of ``comment`` without saving it.
+    Sets fields of ``comment`` without saving it. That one more stands below its parent is written
+    by ``settle``, with the counters.
+
+    Args:
+        parent_is_fresh: the caller has read the parent under the thread's lock.
     """
     thread.last_number += 1
     comment.number = thread.last_number
@@ -87,13 +95,13 @@ def give_number(thread: Thread, comment: Comment) -> None:
         comment.position = thread.last_position
         thread.last_position += 1
     else:
-        # Read again: the caller may hold a parent from before the lock.
-        parent.refresh_from_db()
+        if not parent_is_fresh:
+            parent.refresh_from_db()
         above = bytes(parent.path or b"")
         takes_along = parent.replies_policy == RepliesPolicy.REMOVE and not readable(parent)
         comment.hidden_above = parent.hidden_above + takes_along
         comment.position = parent.last_position
-        Comment.objects.filter(pk=parent.pk).update(last_position=F("last_position") + 1)
+        comment.takes_place = True
     comment.path = path_below(above, number=comment.number)
     comment.depth = depth_of(comment.path)
     comment.root_number = numbers_in(comment.path)[0]
@@ -108,7 +116,7 @@ def readable(comment: Comment) -> bool:
     )
 
 
-def settle(thread: Thread, comment: Comment, *, now: datetime) -> None:
+def settle(thread: Thread, comment: Comment, *, now: datetime, store: Store = AT_ONCE) -> None:
     """Brings visibility and every counter above and below in line with the comment's own state.
 
     Call it after any change of status, deletion or erasure of a numbered comment. Sets fields of
@@ -129,7 +137,8 @@ def settle(thread: Thread, comment: Comment, *, now: datetime) -> None:
         if comment.visible and not was_visible:
             announce_again(thread, [comment.pk], now=now)
     own = int(comment.visible) - int(was_visible)
-    _count_above(thread, comment, own=own, all_=own + comment.total_count - was_total)
+    all_ = own + comment.total_count - was_total
+    _count_above(thread, comment, own=own, all_=all_, store=store)
 
 
 def _settled(comment: Comment) -> tuple[bool, bool, int, int]:
@@ -197,26 +206,39 @@ def _standing(path: bytes, comment: Comment) -> Standing:
     )
 
 
-def _count_above(thread: Thread, comment: Comment, *, own: int, all_: int) -> None:
-    """Adds ``own`` to the direct and ``all_`` to the total counters of the ancestors and thread."""
-    if own == 0 and all_ == 0:
+def _count_above(
+    thread: Thread, comment: Comment, *, own: int, all_: int, store: Store = AT_ONCE
+) -> None:
+    """Adds ``own`` to the direct and ``all_`` to the total counters of the ancestors and thread.
+
+    Where the comment has just been given its place, its parent's next one comes after it.
+    """
+    takes, comment.takes_place = int(comment.takes_place), False
+    if own == 0 and all_ == 0 and not takes:
         return
     thread.visible_count += all_
     *above, _ = numbers_in(bytes(comment.path or b""))
     if not above:
         thread.visible_roots += own
         return
-    ancestors = Comment.objects.filter(thread_id=thread.pk, number__in=above)
-    ancestors.update(
-        total_count=F("total_count") + all_,
-        direct_count=Case(
-            When(number=above[-1], then=F("direct_count") + own),
-            default=F("direct_count"),
-            output_field=PositiveBigIntegerField(),
-        ),
-        reachable=Case(
-            When(Q(visible=True) | Q(total_count__gt=-all_), then=Value(True)),
-            default=Value(False),
-            output_field=BooleanField(),
-        ),
+    store.execute(
+        _COUNT_ABOVE.format(any_of("number")),
+        all_,
+        above[-1],
+        own,
+        above[-1],
+        takes,
+        -all_,
+        thread.pk,
+        above,
     )
+
+
+_COUNT_ABOVE = """
+    UPDATE comments_comment SET
+        total_count = total_count + %s,
+        direct_count = direct_count + CASE WHEN number = %s THEN %s ELSE 0 END,
+        last_position = last_position + CASE WHEN number = %s THEN %s ELSE 0 END,
+        reachable = visible OR total_count > %s
+    WHERE thread_id = %s AND {}
+"""

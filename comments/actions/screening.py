@@ -18,6 +18,7 @@ from django.core.cache import cache
 from comments.actions.logbook import RULES, log_comment
 from comments.actions.people import Writer
 from comments.actions.queueing import enqueue
+from comments.actions.storing import AT_ONCE, Store
 from comments.conf import options
 from comments.errors import Sanctioned
 from comments.models import (
@@ -215,15 +216,16 @@ def store_verdict(
     verdict: Verdict,
     from_status: str,
     now: datetime,
+    store: Store = AT_ONCE,
 ) -> None:
     """Stores what the rules saw in the present revision, a row of the record, a place on the queue.
 
-    Inside the transaction that stores the text, after the comment itself.
+    Inside the transaction that stores the text; ``from_status`` is empty for a new one.
     """
     signals = [signal.as_json() for signal in screened.signals]
     if signals or screened.score is not None:
-        Screening.objects.create(
-            comment=comment,
+        row = Screening(
+            comment_id=comment.pk,
             revision=comment.edits,
             at=now,
             effect=screened.verdict.effect,
@@ -235,29 +237,28 @@ def store_verdict(
             seconds_to_write=screened.seconds_to_write,
             honeypot=screened.honeypot,
         )
+        store.insert(row)
     hits = [signal for signal in screened.signals if signal.outcome == "hit"]
-    RuleHit.objects.bulk_create(
-        RuleHit(
+    for signal in hits:
+        hit = RuleHit(
             site_id=thread.site_id,
             rule_key=signal.rule,
             rule_version=signal.rule_version,
             mode=signal.mode,
-            comment=comment,
+            comment_id=comment.pk,
             revision=comment.edits,
             at=now,
         )
-        for signal in hits
-    )
+        store.insert(hit)
     if screened.signature:
-        _store_signature(thread, comment, screened.signature)
-    if screened.recent_key:
-        _note(screened.recent_key, now=now)
+        _store_signature(thread, comment, screened.signature, store=store)
     log_comment(
         thread,
         comment,
         LogKind.VERDICT,
         actor=RULES,
         now=now,
+        store=store,
         action=verdict.effect,
         from_status=from_status,
         to_status=comment.status,
@@ -276,10 +277,19 @@ def store_verdict(
             reason=comment.held_reason,
             now=now,
             blind=drawn,
+            store=store,
         )
     elif drawn:
-        enqueue(thread, comment, why=QueueItem.Why.AUDIT, reason="audit", now=now, blind=True)
-    else:
+        enqueue(
+            thread,
+            comment,
+            why=QueueItem.Why.AUDIT,
+            reason="audit",
+            now=now,
+            blind=True,
+            store=store,
+        )
+    elif from_status:
         # What readers reported goes on waiting, whatever its author makes of it.
         QueueItem.objects.filter(pk=comment.pk).exclude(why=QueueItem.Why.FLAGGED).delete()
 
@@ -306,10 +316,12 @@ def _digest(signals: list[dict[str, object]]) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _store_signature(thread: Thread, comment: Comment, hashes: tuple[int, ...]) -> None:
+def _store_signature(
+    thread: Thread, comment: Comment, hashes: tuple[int, ...], *, store: Store
+) -> None:
     band0, band1, band2, band3 = bands(hashes)
     row = TextSignature(
-        comment=comment,
+        comment_id=comment.pk,
         site_id=thread.site_id,
         hashes=list(hashes),
         band0=band0,
@@ -319,7 +331,7 @@ def _store_signature(thread: Thread, comment: Comment, hashes: tuple[int, ...]) 
     )
     if comment.edits:
         TextSignature.objects.filter(pk=comment.pk).delete()
-    row.save(force_insert=True)
+    store.insert(row)
 
 
 def _participant(writer: Writer, *, thread_id: int) -> Participant | None:
@@ -341,6 +353,10 @@ def _recent(key: str, *, now: datetime) -> tuple[float, ...]:
     return tuple(now.timestamp() - at for at in cache.get(key, ()))
 
 
-def _note(key: str, *, now: datetime) -> None:
+def note_written(screened: Screened, *, now: datetime) -> None:
+    """Notes when its writer wrote this text, which was stored: how fast somebody writes."""
+    key = screened.recent_key
+    if not key:
+        return
     kept = (*cache.get(key, ()), now.timestamp())[-RECENT_KEPT:]
     cache.set(key, kept, timeout=RECENT_SECONDS)

@@ -37,7 +37,7 @@ from comments.errors import (
     ValidationFailed,
 )
 from comments.models import Comment, Participant
-from comments.queries.comments import item_of
+from comments.queries.comments import Item, item_of, new_item
 from comments.queries.people import latest_numbers
 from comments.rules.moderation import READABLE
 from comments.rules.rendering import clean_source
@@ -184,12 +184,13 @@ def _status_of(comment: Comment) -> int:
 
 
 def _submitted_json(submitted: Submitted) -> dict[str, Any]:
-    body = _comment_json(submitted.comment)
-    return {**body, **_token(submitted.participant)}
+    comment = submitted.comment
+    item = item_of(comment, own=True) if submitted.is_linked else new_item(comment)
+    return {**_comment_json(comment, item), **_token(submitted.participant)}
 
 
-def _comment_json(comment: Comment) -> dict[str, Any]:
-    body = comment_json(item_of(comment, own=True), source=comment.source)
+def _comment_json(comment: Comment, item: Item | None = None) -> dict[str, Any]:
+    body = comment_json(item or item_of(comment, own=True), source=comment.source)
     body["format"] = comment.format
     if comment.status not in READABLE:
         body["held"] = held_json(comment)

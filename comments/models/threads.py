@@ -181,6 +181,8 @@ class Comment(models.Model):
     votes_up = models.PositiveIntegerField(default=0)
     votes_down = models.PositiveIntegerField(default=0)
     score = models.FloatField(default=0.0, help_text="Order of `best`: lower Wilson bound.")
+    takes_place: bool = False
+    """Not stored: whether it has a position that its parent does not count yet."""
 
     class Meta:
         constraints = [

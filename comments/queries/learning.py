@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from comments.models import Comment, LearnedModel, LogKind, LogRow, Revision
+from comments.queries.statements import fetch
 from comments.rules.learning import Decided, Model, ModelDamaged, available
 
 MOST_DECISIONS = 20_000
@@ -94,10 +95,10 @@ def learned_for_thread(thread_id: int) -> Learned | None:
     """
     if not available():
         return None
-    rows = LearnedModel.objects.filter(site__threads=thread_id)
-    row = rows.values_list("site_id", "version", "fitted_at", "newest_row_id", "threshold").first()
-    if row is None:
+    rows = fetch(_LAST, [thread_id])
+    if not rows:
         return None
+    row = rows[0]
     site_id, *_, threshold = row
     kept = _kept.get(site_id)
     if kept is not None and kept.mark == row:
@@ -115,6 +116,12 @@ def learned_for_thread(thread_id: int) -> Learned | None:
         while len(_kept) > MOST_KEPT:
             del _kept[next(iter(_kept))]
     return learned
+
+
+_LAST = """
+    SELECT site_id, version, fitted_at, newest_row_id, threshold FROM comments_learnedmodel
+    WHERE site_id = (SELECT site_id FROM comments_thread WHERE id = %s)
+"""
 
 
 def forget_models() -> None:

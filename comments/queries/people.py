@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Subquery
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import OuterRef, Subquery
 
-from comments.models import Comment, Participant, Participation
+from comments.models import Comment, Participation
+from comments.queries.statements import any_of, fetch, objects
 from comments.rules.names import name_key, name_skeleton
 
 NAMES_SHOWN = 10
@@ -50,16 +52,11 @@ def who_is_meant(
     if not keys:
         return {}
     found: dict[str, list[tuple[int, bool]]] = {}
-    readable = Comment.objects.filter(
-        thread_id=thread_id, author_id=OuterRef("participant_id"), visible=True
-    )
-    rows = (
-        Participation.objects.filter(Exists(readable), thread_id=thread_id, name_key__in=keys)
-        .exclude(participant_id=writer_id or 0)
-        .values_list("name_key", "participant_id", "participant__user_id", "participant__subject")
-    )
-    for key, participant_id, user_id, subject in rows:
-        found.setdefault(key, []).append((participant_id, user_id is not None or bool(subject)))
+    wanted = list(keys)
+    places = ", ".join(["%s"] * len(wanted))
+    rows = fetch(_WHO_IS_CALLED.format(places), [thread_id, writer_id or 0, *wanted])
+    for key, participant_id, has_account in rows:
+        found.setdefault(key, []).append((participant_id, bool(has_account)))
     meant: dict[str, int] = {}
     for key, people in found.items():
         ids = [participant_id for participant_id, _ in people]
@@ -73,33 +70,47 @@ def who_is_meant(
     return meant
 
 
+_WHO_IS_CALLED = """
+    SELECT part.name_key, part.participant_id, person.user_id IS NOT NULL OR person.subject <> ''
+    FROM comments_participation part JOIN comments_participant person
+        ON person.id = part.participant_id
+    WHERE part.thread_id = %s AND part.participant_id <> %s AND part.name_key IN ({})
+        AND EXISTS (
+            SELECT 1 FROM comments_comment comment
+            WHERE comment.thread_id = part.thread_id AND comment.author_id = part.participant_id
+                AND comment.visible
+        )
+"""
+
+
 def latest_numbers(*, thread_id: int, participant_ids: Collection[int]) -> dict[int, int]:
     """Returns the number of the latest visible comment of each participant: one query."""
     if not participant_ids:
         return {}
-    latest = (
-        Comment.objects.filter(thread_id=thread_id, author_id=OuterRef("id"), visible=True)
-        .order_by("-number")
-        .values("number")[:1]
+    statement = _LATEST.format(any_of("person.id"))
+    rows = fetch(statement, [thread_id, list(participant_ids)])
+    return {participant_id: number for participant_id, number in rows if number is not None}
+
+
+_LATEST = """
+    SELECT person.id, (
+        SELECT comment.number FROM comments_comment comment
+        WHERE comment.thread_id = %s AND comment.author_id = person.id AND comment.visible
+        ORDER BY comment.number DESC LIMIT 1
     )
-    rows = (
-        Participant.objects.filter(pk__in=participant_ids)
-        .annotate(latest=Subquery(latest))
-        .filter(latest__isnull=False)
-        .values_list("pk", "latest")
-    )
-    return dict(rows)
+    FROM comments_participant person WHERE {}
+"""
 
 
 def name_is_protected(*, site_id: int, name: str, participant_id: int | None) -> bool:
     """Returns whether ``name`` is, or looks like, the name of somebody protected on the site."""
-    return (
-        Participant.objects.filter(
-            site_id=site_id, protected=True, name_skeleton=name_skeleton(name)
-        )
-        .exclude(pk=participant_id or 0)
-        .exists()
-    )
+    return bool(fetch(_PROTECTED, [site_id, name_skeleton(name), participant_id or 0]))
+
+
+_PROTECTED = """
+    SELECT 1 FROM comments_participant
+    WHERE site_id = %s AND protected AND name_skeleton = %s AND id <> %s LIMIT 1
+"""
 
 
 def staff_name_is_like(name: str) -> bool:
@@ -109,9 +120,15 @@ def staff_name_is_like(name: str) -> bool:
     protected too. One query.
     """
     skeleton = name_skeleton(name)
-    staff = get_user_model()._default_manager.filter(is_staff=True, is_active=True)
-    for user in staff:
+    model = get_user_model()
+    for user in objects(model, "is_staff AND is_active", [], only=_names_of(model)):
         full = getattr(user, "get_full_name", str)()
         if skeleton in {name_skeleton(text) for text in (user.get_username(), full) if text}:
             return True
     return False
+
+
+def _names_of(model: type[AbstractBaseUser]) -> tuple[str, ...]:
+    """Returns the fields that the names of a user come from; another one is read when needed."""
+    known = {field.name for field in model._meta.concrete_fields}
+    return tuple({str(getattr(model, "USERNAME_FIELD", "")), "first_name", "last_name"} & known)

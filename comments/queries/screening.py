@@ -17,6 +17,7 @@ from comments.models import (
     TextSignature,
     Thread,
 )
+from comments.queries.statements import objects
 from comments.rules.screening import AuthorFacts, Effect, Mode, Neighbour, OnError, Rule
 from comments.rules.screening_text import bands, similarity
 from comments.rules.trust import Record, trust_in
@@ -29,8 +30,12 @@ MOST_PUBLISHED = 20
 
 def rules_for_thread(thread_id: int) -> list[Rule]:
     """Returns the rules of the thread's site that are not off, one query."""
-    rows = ScreeningRule.objects.filter(site__threads=thread_id).exclude(mode=RuleMode.OFF)
-    return [plain_rule(row) for row in rows.order_by("key")]
+    rows = objects(
+        ScreeningRule,
+        "site_id = (SELECT site_id FROM comments_thread WHERE id = %s) AND mode <> %s ORDER BY key",
+        [thread_id, RuleMode.OFF.value],
+    )
+    return [plain_rule(row) for row in rows]
 
 
 def plain_rule(row: ScreeningRule, *, mode: Mode | None = None) -> Rule:
@@ -82,8 +87,10 @@ def author_facts(
 
 def sanctions_of(participant_id: int, *, now: datetime) -> list[Sanction]:
     """Returns what limits somebody at the moment, the most severe first; one query."""
-    found = Sanction.objects.filter(participant_id=participant_id, lifted_at=None).filter(
-        Q(until=None) | Q(until__gt=now)
+    found = objects(
+        Sanction,
+        'participant_id = %s AND lifted_at IS NULL AND ("until" IS NULL OR "until" > %s)',
+        [participant_id, now],
     )
     severity = {Sanction.Kind.BAN: 0, Sanction.Kind.MUTE: 1, Sanction.Kind.HOLD: 2}
     return sorted(found, key=lambda sanction: severity[Sanction.Kind(sanction.kind)])

@@ -8,18 +8,24 @@ cursors do not ask for. What is executed here is seen by ``connection.execute_wr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 def fetch(
     statement: str, parameters: Sequence[Any], *, try_connection: bool = True
 ) -> list[tuple[Any, ...]]:
     """Returns all rows of a statement with ``%s`` for each parameter; times in them are aware.
+
+    A statement that gives no rows has none.
 
     Args:
         parameters: plain values, or lists of whole numbers for ``any_of``.
@@ -28,23 +34,37 @@ def fetch(
     Raises:
         DatabaseError: the database refuses, or does not answer.
     """
-    given = [_as_text(one) if isinstance(one, list) else one for one in parameters]
-    if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
+    database = connections[DEFAULT_DB_ALIAS]  # once: the usual name for it looks it up each time
+    if database.vendor != "postgresql":
+        adapt = database.ops.adapt_datetimefield_value
+        given = [adapt(one) if isinstance(one, datetime) else one for one in _plain(parameters)]
+        with database.cursor() as cursor:
             cursor.execute(statement, given)
-            return [_with_aware_times(row) for row in cursor.fetchall()]
-    from psycopg import Cursor
-    from psycopg.pq import Format
+            zone = database.timezone
+            return [_with_aware_times(row, zone) for row in cursor.fetchall()]
+    from psycopg import RawCursor
+    from psycopg.pq import ExecStatus, Format
 
     if try_connection:
-        connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        raw = Cursor(connection.connection)
+        database.close_if_health_check_failed()
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        raw = RawCursor(database.connection)
         raw.format = Format.BINARY
-        with connection._prepare_cursor(raw) as cursor:  # type: ignore[attr-defined]
-            cursor.execute(statement, given)
-            return list(cursor.fetchall())
+        with database._prepare_cursor(raw) as cursor:  # type: ignore[attr-defined]
+            cursor.execute(_numbered(statement, len(parameters)), _plain(parameters))
+            has_rows = raw.pgresult is not None and raw.pgresult.status == ExecStatus.TUPLES_OK
+            return list(raw.fetchall()) if has_rows else []
+
+
+@lru_cache(maxsize=1024)
+def _numbered(statement: str, places: int) -> str:
+    """Returns a statement with its places as PostgreSQL writes them."""
+    return statement % tuple(f"${at}" for at in range(1, places + 1))
+
+
+def _plain(parameters: Sequence[Any]) -> list[Any]:
+    return [_as_text(one) if isinstance(one, list) else one for one in parameters]
 
 
 def _as_text(numbers: list[int]) -> str:
@@ -53,12 +73,80 @@ def _as_text(numbers: list[int]) -> str:
     return f"{{{inside}}}" if connection.vendor == "postgresql" else f"[{inside}]"
 
 
-def _with_aware_times(row: Sequence[Any]) -> tuple[Any, ...]:
+def _with_aware_times(row: Sequence[Any], zone: tzinfo | None) -> tuple[Any, ...]:
     """Returns a row of SQLite, which stores times without a zone."""
-    zone = connection.timezone
     return tuple(
         value.replace(tzinfo=zone) if isinstance(value, datetime) else value for value in row
     )
+
+
+def objects(
+    model: type[Row],
+    condition: str,
+    parameters: Sequence[Any],
+    *,
+    locked: bool = False,
+    only: tuple[str, ...] = (),
+) -> list[Row]:
+    """Returns the objects of the rows that meet a condition, as a queryset of ``model`` would.
+
+    Args:
+        condition: what follows ``WHERE``, with ``%s`` for each parameter; an order may stand there.
+        locked: whether nobody else may change the rows until the transaction ends. SQLite has no
+            such lock: there a transaction that writes is alone from its beginning.
+        only: names of the fields to read with the primary key; empty for all.
+    """
+    read = _reader(model, connection.vendor, only)
+    statement = f"{read.select}{condition}"
+    if locked and connection.vendor == "postgresql":
+        statement += " FOR UPDATE"
+    return [
+        model.from_db(
+            DEFAULT_DB_ALIAS,
+            read.names,
+            [one if made is None else made(one) for made, one in zip(read.made, row, strict=True)],
+        )
+        for row in fetch(statement, parameters)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How the rows of a model are selected, and what its values are made from."""
+
+    select: str
+    names: list[str]
+    made: list[Callable[[Any], Any] | None]
+
+
+@lru_cache
+def _reader(model: type[models.Model], vendor: str, only: tuple[str, ...]) -> _Reader:
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if not only or field.primary_key or field.name in only
+    ]
+    columns: list[str] = []
+    made: list[Callable[[Any], Any] | None] = []
+    for field in fields:
+        column = f'"{field.column}"'
+        if isinstance(field, models.JSONField):
+            columns.append(f"CAST({column} AS text)")
+            made.append(_json_of(field))
+        else:
+            columns.append(column)
+            is_number = vendor == "sqlite" and isinstance(field, models.BooleanField)
+            made.append(_truth if is_number else None)
+    select = f'SELECT {", ".join(columns)} FROM "{model._meta.db_table}" WHERE '  # noqa: S608
+    return _Reader(select, [field.attname for field in fields], made)
+
+
+def _json_of(field: models.JSONField) -> Callable[[Any], Any]:
+    return lambda stored: None if stored is None else json.loads(stored, cls=field.decoder)
+
+
+def _truth(stored: int | None) -> bool | None:
+    return None if stored is None else bool(stored)
 
 
 def any_of(column: str) -> str:
@@ -102,11 +190,10 @@ def _plain_rows(statement: str, parameters: Sequence[int | str]) -> list[tuple[A
     from psycopg.pq import ExecStatus
 
     connection.ensure_connection()
-    places = [f"${at}" for at in range(1, len(parameters) + 1)]
     given = [str(one).encode() for one in parameters]
     with connection.wrap_database_errors:
         result = connection.connection.pgconn.exec_params(
-            (statement % tuple(places)).encode(), given
+            _numbered(statement, len(parameters)).encode(), given
         )
     if result.status != ExecStatus.TUPLES_OK:
         return None

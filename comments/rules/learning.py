@@ -18,6 +18,7 @@ import struct
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,6 +69,7 @@ class ModelDamaged(ValueError):
     """The bytes are no model of this version: cut off, changed, or made by another version."""
 
 
+@cache
 def available() -> bool:
     """Returns whether what learning needs is installed."""
     return all(importlib.util.find_spec(name) for name in ("numpy", "scipy", "sklearn"))

@@ -70,6 +70,7 @@ def name_key(name: str) -> str:
     return _SEPARATORS.sub("-", text).strip("-")
 
 
+@lru_cache(maxsize=8192)
 def name_skeleton(name: str) -> str:
     """Returns what look-alike names share: equal for ``"Adam"``, ``"АDАМ"`` and ``"Ad\\u200bam"``.
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from comments.actions.generating import generate_thread
-from comments.actions.linking import _first_ids
+from comments.actions.linking import _waiting
 from comments.actions.recording import _take_along
 from comments.models import Comment, Mention, Participant
 from comments.queries.feeds import latest_in_thread, latest_on_site
@@ -40,7 +40,7 @@ class Plans:
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
         """Asks for the plan of a statement, and then executes it."""
-        if sql.startswith("SELECT"):
+        if sql.lstrip().startswith("SELECT"):
             # Around the wrapper, which would else be asked about its own question.
             found = context["cursor"].cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
             self.lines.append([row[3] for row in found.fetchall()])
@@ -65,9 +65,9 @@ def take_along(head: ThreadHead) -> None:
         _take_along(root.thread, root, now=timezone.now())
 
 
-def waiting(head: ThreadHead) -> set[int]:
-    unresolved = Mention.objects.filter(thread_id=head.id, participant=None, probe="bo")
-    return _first_ids(unresolved.filter(comment_id__gt=3))
+def waiting(head: ThreadHead) -> list[int]:
+    newcomer = Comment.objects.filter(thread_id=head.id, visible=True, author__isnull=False)[0]
+    return _waiting(newcomer, after=3)
 
 
 def somebody() -> int:

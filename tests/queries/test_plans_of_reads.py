@@ -130,12 +130,23 @@ def planned_without(ways: tuple[str, ...], sql: str, params: Any) -> list[str]:
         for way in ways:
             cursor.execute(f"SET LOCAL enable_{way} = off")
         wanted = "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, FORMAT JSON) "
-        cursor.execute(wanted + sql, params)
-        (found,) = cursor.fetchone()
+        found = explained(wanted + sql, params)
         for way in ways:
             cursor.execute(f"SET LOCAL enable_{way} = on")
     whole = json.loads(found) if isinstance(found, str) else found
     return list(faults_on_postgresql(whole[0]["Plan"]))
+
+
+def explained(sql: str, params: Any) -> Any:
+    """Returns what a statement answers in one value, with its places written in either way."""
+    if "$1" in sql:
+        from psycopg import RawCursor
+
+        [(found,)] = RawCursor(connection.connection).execute(sql, params).fetchall()
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()[0]
 
 
 def faults_on_postgresql(node: dict[str, Any]) -> Iterator[str]:
