@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from comments.errors import NotFound
 from comments.queries.threads import ThreadHead
 from comments.views.links import place_on
+from comments.views.markup import rows_html
 from comments.views.showing import (
     Asked,
     Showing,
@@ -25,18 +26,20 @@ from comments.views.showing import (
 from comments.views.viewers import Viewer
 
 
-def section_html(*, head: ThreadHead, query: QueryDict, now: datetime) -> str:
-    """Returns a page of a thread with its header and the form.
+def section_html(*, head: ThreadHead, query: QueryDict, now: datetime, has_form: bool) -> str:
+    """Returns a page of a thread with its header.
 
     Args:
         query: ``sort`` and ``cursor``, or ``comment`` for what a permalink shows.
+        has_form: with the form, for a script that sends it to the API. By itself it works on the
+            thread's own page alone, since only there it has a CSRF token: else a link leads there.
 
     Raises:
         Malformed, CursorInvalid: order or cursor are not ours.
         NotFound: nobody can reach the comment.
     """
     showing = Showing()
-    view = thread_view(_asked(head, query=query, now=now), showing)
+    view = thread_view(_asked(head, query=query, now=now, has_form=has_form), showing)
     if showing.status == NotFound.status:
         raise NotFound(showing.notice)
     return render_to_string("comments/section.html", {"thread": view})
@@ -62,14 +65,17 @@ def replies_html(*, head: ThreadHead, number: int, cursor: str | None, now: date
 
 
 def _rows(view: ThreadView) -> str:
-    return render_to_string("comments/rows.html", {"thread": view})
+    return rows_html(view)
 
 
-def _asked(head: ThreadHead, *, now: datetime, query: QueryDict | None = None) -> Asked:
+def _asked(
+    head: ThreadHead, *, now: datetime, query: QueryDict | None = None, has_form: bool = False
+) -> Asked:
     return Asked(
         head=head,
         viewer=Viewer(),
         place=place_on(head.page, last_number=head.last_number),
         query=query if query is not None else QueryDict(),
         now=now,
+        is_written_here=has_form,
     )

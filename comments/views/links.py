@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
+from urllib.parse import quote, quote_plus
 
 from django.http import HttpRequest, QueryDict
 from django.utils.encoding import escape_uri_path
@@ -37,6 +38,15 @@ class Place:
 
     def with_(self, fragment: str = "", **ours: object) -> str:
         """Returns an address of this page, relative to it, with these parameters of ours."""
+        if not self.kept:
+            # Nearly always so, and asked for five times for each comment.
+            said = [(name, quote_plus(str(one))) for name, one in ours.items() if one is not None]
+            text = "&".join(f"{name}={value}" for name, value in said)
+            if not text:
+                text = self.path
+            else:
+                text = f"{self.path}?{text}" if self.is_elsewhere else f"?{text}"
+            return f"{text}#{fragment}" if fragment else text
         query = self.kept.copy()
         for name, value in ours.items():
             if value is not None:
@@ -59,6 +69,11 @@ class Place:
         if self.last_number <= PAGE_SIZE:
             return self.with_(f"comment-{number}")
         return self.with_(f"comment-{number}", comment=number)
+
+
+def feed_path(key: str) -> str:
+    """Returns the address of a thread's Atom feed, without origin."""
+    return f"/threads/{quote(key)}/feed.atom"
 
 
 def place_of(request: HttpRequest, *, last_number: int) -> Place:

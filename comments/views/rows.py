@@ -9,6 +9,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 
@@ -168,6 +169,18 @@ class Row:
         return mark_safe(words.format(number=self.item.number))
 
     @property
+    def why_unseen_words(self) -> str:
+        """Returns why others do not see it, as a sentence."""
+        return capfirst(self.why_unseen)
+
+    @property
+    def more_mentions_words(self) -> str:
+        """Returns how many further comments mention it."""
+        return ngettext("and %(count)s more", "and %(count)s more", self.more_mentions) % {
+            "count": self.more_mentions
+        }
+
+    @property
     def has_votes(self) -> bool:
         """Returns whether anything of votes is to be shown."""
         return bool(self.up or self.item.votes_up or self.item.votes_down)
@@ -193,6 +206,25 @@ class Hole:
     folds: list[Fold] = field(default_factory=list)
     closed_folds: range = range(0)
     is_hole: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        """Returns how many replies are not shown."""
+        if self.count == 0:
+            return gettext("More replies")
+        said = ngettext("%(count)s more reply", "%(count)s more replies", self.count)
+        if self.is_deep:
+            said = ngettext(
+                "Continue this thread (%(count)s more reply)",
+                "Continue this thread (%(count)s more replies)",
+                self.count,
+            )
+        return said % {"count": self.count}
+
+    @property
+    def to_words(self) -> str:
+        """Returns which comment they answer."""
+        return gettext("to comment %(number)s") % {"number": self.number}
 
 
 @dataclass(frozen=True, slots=True)

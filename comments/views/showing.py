@@ -22,7 +22,7 @@ from comments.queries.thread_page import own_unpublished
 from comments.queries.threads import ThreadHead
 from comments.queries.viewer import own_votes
 from comments.views.forms import CommentForm, EditForm, TextForm, sentence_for, whole_number
-from comments.views.links import PAGE_SIZE, Place
+from comments.views.links import PAGE_SIZE, Place, feed_path
 from comments.views.rows import Hole, Maker, Row
 from comments.views.strings import script_strings
 from comments.views.subscribe_forms import MailForm, SubscribeForm
@@ -135,6 +135,8 @@ class Asked:
     now: datetime
     digest: str = ""
     """Name of the site's digest."""
+    is_written_here: bool = True
+    """A form belongs to what is shown; else a link leads to the one on the thread's page."""
 
     @property
     def is_open(self) -> bool:
@@ -157,7 +159,10 @@ class Asked:
     @property
     def api(self) -> str:
         """Returns the address of the thread in the API; whole where the page is elsewhere."""
-        path = thread_path(self.head.key)
+        return self.whole(thread_path(self.head.key))
+
+    def whole(self, path: str) -> str:
+        """Returns a path of this installation; with its origin where the page is elsewhere."""
         return absolute(path) if self.place.is_elsewhere else path
 
     @property
@@ -193,6 +198,8 @@ class ThreadView:
     """One comment is shown, with what it answers and what answers it."""
     is_fragment: bool = False
     """Shown to nobody in particular, for a script that puts it somewhere."""
+    is_written_here: bool = True
+    """The form is here, and not only a link to it."""
     stream: str = ""
     """Where changes are told of as they happen; ``""`` where nobody tells."""
     rows: list[Row | Hole] = field(default_factory=list)
@@ -262,7 +269,7 @@ def thread_view(asked: Asked, showing: Showing) -> ThreadView:
 
 
 def comment_view(asked: Asked, *, number: int) -> ThreadView:
-    """Returns one comment of a thread, for ``comments/rows.html``.
+    """Returns one comment of a thread, for its row.
 
     Raises:
         NotFound: nobody can reach it.
@@ -274,7 +281,7 @@ def comment_view(asked: Asked, *, number: int) -> ThreadView:
 
 
 def replies_view(asked: Asked, *, number: int, cursor: str | None) -> ThreadView:
-    """Returns further replies to a comment, for ``comments/rows.html``.
+    """Returns further replies to a comment, for their rows.
 
     Raises:
         NotFound: nobody can reach the comment.
@@ -314,11 +321,12 @@ def _view(asked: Asked, showing: Showing, maker: Maker, items: Sequence[Item]) -
         is_open=asked.is_open,
         action=place.with_(**asked.shown()),
         root_href=place.with_("reply", **asked.shown()),
-        feed_href=f"/threads/{quote(head.key)}/feed.atom",
+        feed_href=asked.whole(feed_path(head.key)),
         digest=asked.digest,
         api=asked.api,
         stream=stream_address(head.key),
         is_fragment=place.is_elsewhere,
+        is_written_here=asked.is_written_here,
         rows=rows,
         unclosed_folds=unclosed,
     )

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from django.conf import settings
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, ngettext
+
+from comments.language import moment_pattern
 
 CATEGORIES = {
     "en": {"one": 1, "other": 2},
@@ -36,6 +39,8 @@ def _texts() -> dict[str, str]:
         "back_to": gettext("back to #{number}"),
         "new": gettext("new"),
         "exact_times": gettext("Exact times"),
+        "moment": moment_pattern(),
+        "zone": settings.TIME_ZONE,
         "keys": gettext("Keyboard shortcuts"),
         "keys_on": gettext("Use these keys"),
         "key_j": gettext("next comment"),
