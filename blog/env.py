@@ -20,6 +20,7 @@ import idna
 from django.core.exceptions import ImproperlyConfigured
 
 from blog.env_anymail import anymail_settings
+from blog.env_databases import database_settings, replica_settings
 from blog.env_file import read_env_file
 from blog.logs import FORMATTERS
 from comments.rules.limits import read_limit
@@ -46,6 +47,8 @@ class Environment:
     """False: it is the address of a first look."""
     site_name: str
     database: dict[str, Any]
+    replicas: dict[str, dict[str, Any]]
+    """Entries of ``DATABASES``, by their names there."""
     cache: dict[str, Any]
     page_cache_bytes: int
     audit_share: float
@@ -157,7 +160,8 @@ def read_environment() -> Environment:
         site_url=site_url,
         site_url_is_set=bool(env.str("SITE_URL", default="")),
         site_name=site_name,
-        database=_database(env),
+        database=database_settings(env, default=f"sqlite:///{ROOT / 'var' / 'rejoinder.sqlite3'}"),
+        replicas=replica_settings(env),
         cache=_cache(env),
         audit_share=env.float("AUDIT_SHARE", default=0.01),
         page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=16 * 1024 * 1024),
@@ -209,45 +213,6 @@ def require_secret_key() -> None:
     environment = read_environment()
     if not environment.secret_key_is_set and not environment.debug:
         raise ImproperlyConfigured("SECRET_KEY is not set (`make run` makes one in var/).")
-
-
-def _database(env: environ.Env) -> dict[str, Any]:
-    """Returns Django's entry for ``DATABASE_URL``: SQLite or PostgreSQL, nothing else."""
-    config: dict[str, Any] = env.db(
-        "DATABASE_URL", default=f"sqlite:///{ROOT / 'var' / 'rejoinder.sqlite3'}"
-    )
-    engine = config["ENGINE"]
-    options = config.setdefault("OPTIONS", {})
-    if engine == "django.db.backends.sqlite3":
-        # WAL lets readers go on while one writes. IMMEDIATE takes the write lock at BEGIN: a
-        # deferred transaction that reads first cannot wait for it and fails with "locked".
-        # A thread keeps its connection: opening one costs more than the look-up it is opened for.
-        config["CONN_MAX_AGE"] = None
-        options.update(
-            {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 30,
-                "init_command": (
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-                    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456"
-                ),
-            }
-        )
-        return config
-    if engine == "django.db.backends.postgresql":
-        pool = str(options.pop("pool", "")).lower() in {"1", "true", "yes", "on"}
-        if pool:
-            options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
-        else:
-            config.setdefault("CONN_MAX_AGE", 60)
-        # What is asked again and again is planned once for each connection. A pooler that hands
-        # connections out for one transaction may know nothing of that: `?prepare=off`.
-        prepare = str(options.pop("prepare", "on")).lower() not in {"0", "false", "no", "off"}
-        options["prepare_threshold"] = 5 if prepare else None
-        # One that the server has ended meanwhile is replaced, and no request fails by it.
-        config["CONN_HEALTH_CHECKS"] = True
-        return config
-    raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
 
 
 def _metrics_token(env: environ.Env) -> str:

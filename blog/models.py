@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Any
+
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import models
@@ -86,6 +89,9 @@ class Post(models.Model):
     thread = models.OneToOneField(
         Thread, on_delete=models.PROTECT, related_name="post", editable=False
     )
+    revision = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Another number after every saving."
+    )
     document_digest = models.CharField(
         max_length=64, blank=True, editable=False, help_text="SHA-256 of the imported document."
     )
@@ -104,6 +110,13 @@ class Post(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, **kwargs: Any) -> None:
+        """Saves the post, as another revision."""
+        self.revision = secrets.randbelow(2**31)
+        if (names := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*names, "revision"}
+        super().save(**kwargs)
 
     def get_absolute_url(self) -> str:
         """Returns the path of the post's page."""

@@ -74,7 +74,8 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": ENVIRONMENT.database}
+DATABASES = {"default": ENVIRONMENT.database, **ENVIRONMENT.replicas}
+DATABASE_ROUTERS = ["comments.queries.replicas.ReplicaRouter"]
 CACHES = {"default": ENVIRONMENT.cache}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -221,6 +222,7 @@ REJOINDER = {
     "RATE_LIMITS": ENVIRONMENT.rate_limits,
     "AUDIT_SHARE": ENVIRONMENT.audit_share,
     "PAGE_CACHE_BYTES": ENVIRONMENT.page_cache_bytes,
+    "REPLICAS": list(ENVIRONMENT.replicas),
     "METRICS_DIR": str(ENVIRONMENT.metrics_dir) if ENVIRONMENT.metrics_token else "",
     "STREAM_URL": ENVIRONMENT.stream_url,
     "STREAMS_MOST": ENVIRONMENT.streams_most,

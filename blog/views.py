@@ -15,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from blog.models import Post, Series, SeriesPart
 from comments.errors import NotFound
 from comments.queries.sites import absolute, site_of
+from comments.queries.statements import Question, asked
 from comments.queries.thread_page import head_from
 from comments.queries.threads import ThreadHead
 from comments.views.thread import ThreadPage
@@ -98,6 +99,12 @@ class PostPage(ThreadPage):
             raise NotFound(gettext_noop("There is no such post."))
         return found
 
+    def page_question(self) -> Question | None:
+        """Returns what tells whether the post, its series, its authors and its thread are alike."""
+        if not is_slug(self.kwargs["slug"]):
+            return None
+        return asked(_POST_PAGE, (site_of(self.request).pk, self.kwargs["slug"]))
+
     def thread_head(self) -> ThreadHead:
         """Returns the thread of the post."""
         return head_from(self.article.thread)
@@ -108,6 +115,22 @@ class PostPage(ThreadPage):
         parts = parts_of(part.series) if part is not None else []
         authors = self.article.authors.order_by("authorships__position")
         return {"post": self.article, "parts": parts, "authors": authors}
+
+
+_POST_PAGE = """
+    SELECT thread.id, thread.version, thread.changed_at, thread.votes_changed, post.id,
+        post.revision, series.title, series.slug, part.id, part.label, part.title, other.slug,
+        author.name
+    FROM blog_post post JOIN comments_thread thread ON thread.id = post.thread_id
+    LEFT JOIN blog_seriespart own ON own.id = post.series_part_id
+    LEFT JOIN blog_series series ON series.id = own.series_id
+    LEFT JOIN blog_seriespart part ON part.series_id = own.series_id
+    LEFT JOIN blog_post other ON other.series_part_id = part.id
+    LEFT JOIN blog_authorship authorship ON authorship.post_id = post.id
+    LEFT JOIN blog_author author ON author.id = authorship.author_id
+    WHERE post.site_id = %s AND post.slug = %s
+    ORDER BY part.part, part.id, authorship.position, authorship.id
+"""
 
 
 def favicon(request: HttpRequest) -> HttpResponse:

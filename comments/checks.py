@@ -1,7 +1,8 @@
-"""What would hurt the mail in production, said before it does: ``manage.py check --deploy``.
+"""What would hurt in production, said before it does: ``manage.py check --deploy``.
 
-Nothing here stops anything, and without ``--deploy`` nothing is said: a copy at somebody's desk may
-write its mails to files, under an address that nobody else can open.
+What is about mail stops nothing, and without ``--deploy`` it is not said: a copy at somebody's desk
+may write its mails to files, under an address that nobody else can open. Replicas that cannot be
+read stop every command.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core import checks
 from django.core.checks import CheckMessage
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, router
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from comments.conf import options
 from comments.models import Subscription
+from comments.queries.replicas import ReplicaRouter
 
 NO_POSTAL_ADDRESS = "comments.W001"
 NO_HTTPS = "comments.W002"
@@ -30,6 +32,8 @@ NO_MAIL_SERVER = "comments.W004"
 FOREIGN_BOUNCES = "comments.W005"
 NO_DOMAIN = "comments.W006"
 NO_SITE_NAME = "comments.W007"
+FOREIGN_REPLICAS = "comments.E001"
+NO_ROUTER = "comments.E002"
 
 _BY_DJANGO = "example.com"
 """The name and the domain of a site that Django has made."""
@@ -40,7 +44,8 @@ _NOWHERE = tuple(f"{_BACKENDS}{name}." for name in ("filebased", "console", "dum
 
 
 def register_checks() -> None:
-    """Registers the checks; they run with ``--deploy`` alone."""
+    """Registers the checks; those of the mail run with ``--deploy`` alone."""
+    checks.register(check_replicas)
     for check in (
         check_site_names,
         check_postal_addresses,
@@ -49,6 +54,30 @@ def register_checks() -> None:
         check_domains,
     ):
         checks.register(check, deploy=True)
+
+
+def check_replicas(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Returns an error for each replica that cannot be one, and if reads do not get there."""
+    names = options().replicas
+    vendors = {name: connections[name].vendor for name in names if name in connections}
+    found: list[CheckMessage] = [
+        checks.Error(
+            f"{name} cannot be a replica of the database.",
+            hint="Both must be PostgreSQL. Leave DATABASE_REPLICA_URLS out with SQLite.",
+            id=FOREIGN_REPLICAS,
+        )
+        for name in names
+        if {connection.vendor, vendors.get(name)} != {"postgresql"} or name == DEFAULT_DB_ALIAS
+    ]
+    if names and not any(isinstance(one, ReplicaRouter) for one in router.routers):
+        found.append(
+            checks.Error(
+                "Reads of threads would not all go where they are sent.",
+                hint="Put comments.queries.replicas.ReplicaRouter into DATABASE_ROUTERS.",
+                id=NO_ROUTER,
+            )
+        )
+    return found
 
 
 def check_site_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

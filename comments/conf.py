@@ -31,6 +31,9 @@ class Options:
     audit_share: float = 0.0
     """Of all comments, so many are put before moderators by lot, 0 to 1."""
     page_cache_bytes: int = 16 * 1024 * 1024
+    replicas: list[str] = field(default_factory=list)
+    """Names in ``DATABASES`` of streaming replicas of PostgreSQL, to read threads on;
+    ``DATABASE_ROUTERS`` then needs ``comments.queries.replicas.ReplicaRouter``."""
     metrics_dir: str = ""
     """Directory that processes count into (``comments/metrics.py``). Empty: nothing is counted."""
     stream_url: str = ""

@@ -156,6 +156,12 @@ def with_time(day: str, at: datetime) -> str:
     return _style(current_language()).with_time.format(date=day, time=f"{at:%H:%M}")
 
 
+def moment_pattern() -> str:
+    """Returns how a time is written, for who fills in its parts himself."""
+    style = _style(current_language())
+    return style.with_time.format(date=style.day, time="{hour}:{minute} {timeZoneName}")
+
+
 def moment_words(at: datetime) -> str:
     """Returns a time in its own zone, as ``23 November 2026, 02:10 UTC``."""
     style = _style(current_language())

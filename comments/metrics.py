@@ -98,6 +98,11 @@ class Meters:
         self.messages: Counter = counter(
             "rejoinder_messages", "Tries to send what a decision caused.", ["kind", "outcome"]
         )
+        self.thread_reads: Counter = counter(
+            "rejoinder_thread_reads",
+            "Reads of a thread that a replica might answer, by what became of it.",
+            ["outcome"],
+        )
         self.open_streams: Gauge = prometheus_client.Gauge(
             "rejoinder_open_streams",
             "Readers who listen to a thread.",
@@ -175,6 +180,18 @@ def count_message(kind: str, outcome: str) -> None:
     on = meters()
     if on is not None:
         transaction.on_commit(on.messages.labels(kind, outcome).inc)
+
+
+def count_thread_read(outcome: str) -> None:
+    """Counts a read of a thread where there are replicas.
+
+    Args:
+        outcome: ``replica`` has answered; or the primary, because the replica had another version
+            (``behind``), has ``failed``, or is left alone after that (``resting``).
+    """
+    on = meters()
+    if on is not None:
+        on.thread_reads.labels(outcome).inc()
 
 
 def show_streams(number: int) -> None:

@@ -101,10 +101,21 @@ class Cluster:
         """Makes a standby the primary; returns when it is."""
         self.ask("SELECT pg_promote(wait => true)")
 
+    def set(self, name: str, value: str) -> None:
+        """Gives a setting another value, as soon as the server reads it anew."""
+        self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.ask("SELECT pg_reload_conf()")
+
 
 @contextmanager
-def primary_and_standby(programs: Path) -> Iterator[tuple[Cluster, Cluster]]:
-    """Gives a primary and its synchronous standby: what is committed is on both."""
+def primary_and_standby(
+    programs: Path, *, is_synchronous: bool = True
+) -> Iterator[tuple[Cluster, Cluster]]:
+    """Gives a primary and its standby.
+
+    Args:
+        is_synchronous: whether what is committed is on both; else the standby may lag.
+    """
     whole = Path(mkdtemp(prefix="clusters"))
     if _as_postgres():
         shutil.chown(whole, "postgres")
@@ -119,9 +130,11 @@ def primary_and_standby(programs: Path) -> Iterator[tuple[Cluster, Cluster]]:
             *("-d", f"{source} application_name={STANDBY}"),
         )
         standby.start()
-        primary.ask(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
-        primary.ask("SELECT pg_reload_conf()")
-        wait_for(lambda: primary.ask("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        if is_synchronous:
+            primary.set("synchronous_standby_names", STANDBY)
+        state = "sync" if is_synchronous else "async"
+        asked = f"SELECT 1 FROM pg_stat_replication WHERE sync_state = '{state}'"
+        wait_for(lambda: primary.ask(asked))
         yield primary, standby
     finally:
         standby.kill()

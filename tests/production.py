@@ -10,12 +10,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, sleep
 from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT
 
@@ -24,6 +27,7 @@ PATIENCE_SECONDS = 120
 KEY = "russia-and-the-new-me-part-iv"
 """Of the thread that a first run brings."""
 THREAD = f"/api/v1/threads/{KEY}/"
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,20 @@ class Site:
         """Returns the answer to a request over a connection of its own."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             return ask(connection, method, path, body, **headers)
+
+    def figures(self) -> dict[str, float]:
+        """Returns each figure under its name with its labels, as ``name{label=value}``."""
+        bearer = f"Bearer {self.environment['METRICS_TOKEN']}"
+        answer = self.ask("GET", "/metrics", Authorization=bearer)
+        assert answer.status == 200
+        found = {}
+        for family in text_string_to_metric_families(answer.body.decode()):
+            for sample in family.samples:
+                labels = ",".join(
+                    f"{name}={value}" for name, value in sorted(sample.labels.items())
+                )
+                found[f"{sample.name}{{{labels}}}"] = sample.value
+        return found
 
     def manage(self, *command: str) -> str:
         """Returns what a command of the operator writes to its standard output."""
@@ -152,6 +170,27 @@ def site(migrated: Path, tmp_path: Path, *options: str, **environment: str) -> I
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@contextmanager
+def two_servers(
+    migrated: Path, tmp_path: Path, database_url: str, **environment: str
+) -> Iterator[list[Site]]:
+    """Gives two web servers, each with its streams, on one database and one Redis."""
+    whole = {
+        "DATABASE_URL": database_url,
+        "CACHE_URL": f"{REDIS.replace('redis://', 'rediscache://')}/0?key_prefix={token_hex(6)}",
+        "RATE_LIMITS": "off",
+        **environment,
+    }
+    with ExitStack() as both:
+        made = []
+        for name in ("one", "two"):
+            directory = tmp_path / name
+            directory.mkdir()
+            own = {**whole, "METRICS_DIR": str(directory / "metrics")}
+            made.append(both.enter_context(site(migrated, directory, "--workers=1", **own)))
+        yield made
 
 
 def _listens(port: int) -> bool:

@@ -16,8 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from comments.actions.adopting import adopt_comments
-from comments.actions.bulk import Table, analyse, moments_after, new_ids
-from comments.actions.generating_texts import Texts, laid_out
+from comments.actions.bulk import Behind, Table, analyse, moments_after, new_ids
+from comments.actions.generating_texts import Texts
 from comments.actions.linking import Known, link_rows
 from comments.actions.posting import check_open
 from comments.actions.recording import lock_thread, save_thread
@@ -163,8 +163,8 @@ class _Filling:
         self.changed = 0
         self.events: list[tuple[Any, ...]] = []
         self.votes: list[tuple[Any, ...]] = []
-        self.mentions: list[Mention] = []
-        self.references: list[Reference] = []
+        self.mentions: list[tuple[Any, ...]] = []
+        self.references: list[tuple[Any, ...]] = []
         self.joined = bytearray(plan.people)
         self.person: list[int | None] = [None] * plan.people
         self.voters: list[int] = []
@@ -178,6 +178,8 @@ class _Filling:
         )
         self.event_table = Table(Event, "thread version kind number at")
         self.vote_table = Table(Vote, "comment participant value cast_at")
+        self.mention_table = Table(Mention, "thread comment start end text probe participant")
+        self.reference_table = Table(Reference, "thread comment start end number linked")
 
     def write(self, progress: Callable[[int], None]) -> None:
         """Writes all rows, and what becomes of the thread into its fields."""
@@ -188,15 +190,18 @@ class _Filling:
         if turned_on:
             self._record(EventKind.STATE, None, at=0)
         rows: list[tuple[Any, ...]] = []
-        for i in range(plan.comments):
-            rows.append(self._comment(i))
-            self._live(i)
-            if len(rows) == AT_ONCE:
-                self._flush(rows)
-                progress(i + 1)
-        if turned_on:
-            self._record(EventKind.STATE, None, at=plan.voted_at(plan.comments - 1) + 2)
-        self._flush(rows)
+        with Behind() as behind:
+            for i in range(plan.comments):
+                rows.append(self._comment(i))
+                self._live(i)
+                if len(rows) == AT_ONCE:
+                    self._flush(behind, rows)
+                    rows = []
+                    progress(i + 1)
+            if turned_on:
+                self._record(EventKind.STATE, None, at=plan.voted_at(plan.comments - 1) + 2)
+            self._flush(behind, rows)
+            behind.wait()
         progress(plan.comments)
         self._write_participations()
         thread.last_number = plan.numbers
@@ -259,9 +264,9 @@ class _Filling:
         plan = self.plan
         if i not in plan.mentions and i not in plan.references:
             return self.texts.in_bucket(self.texts.bucket(i))
-        text = self.texts.naming(i)
+        naming = self.texts.naming(i)
         latest = dict([plan.mentions[i]]) if i in plan.mentions else {}
-        found = scan(text.source)
+        found = scan(naming.start)
         ranks = {
             key: rank
             for candidate in found.mentions
@@ -275,8 +280,7 @@ class _Filling:
             # Numbers that are not there yet are higher than any in the plan.
             frozenset(one.number for one in found.references if one.number <= plan.numbers),
         )
-        rendered = laid_out(
-            text,
+        rendered = naming.laid_out(
             names={key: MentionTarget(latest.get(rank) or None) for key, rank in ranks.items()},
             numbers=known.numbers,
         )
@@ -287,9 +291,11 @@ class _Filling:
                 rendered=rendered,
                 known=known,
             )
-            self.mentions += mentions
-            self.references += references
-        return text, rendered.html
+            self.mentions += [
+                (*_place(one), one.text, one.probe, one.participant_id) for one in mentions
+            ]
+            self.references += [(*_place(one), one.number, one.linked) for one in references]
+        return naming.text, rendered.html
 
     def _live(self, i: int) -> None:
         """Records what happened from comment ``i`` up to the next one."""
@@ -326,14 +332,15 @@ class _Filling:
             (self.thread.pk, self.thread.version, kind.value, number, self.moment(at))
         )
 
-    def _flush(self, rows: list[tuple[Any, ...]]) -> None:
-        self.comment_table.write(rows)
-        self.event_table.write(self.events)
-        self.vote_table.write(self.votes)
-        Mention.objects.bulk_create(self.mentions, batch_size=500)
-        Reference.objects.bulk_create(self.references, batch_size=500)
-        for written in (rows, self.events, self.votes, self.mentions, self.references):
-            written.clear()
+    def _flush(self, behind: Behind, rows: list[tuple[Any, ...]]) -> None:
+        behind.write(
+            (self.comment_table, rows),
+            (self.event_table, self.events),
+            (self.vote_table, self.votes),
+            (self.mention_table, self.mentions),
+            (self.reference_table, self.references),
+        )
+        self.events, self.votes, self.mentions, self.references = [], [], [], []
 
     def _write_people(self) -> None:
         plan = self.plan
@@ -359,6 +366,10 @@ class _Filling:
             if self.joined[rank]
         ]
         Table(Participation, "thread participant name name_key").write(rows)
+
+
+def _place(link: Mention | Reference) -> tuple[int, int, int, int]:
+    return link.thread_id, link.comment_id, link.start, link.end
 
 
 def _path(plan: Plan, i: int) -> bytes:

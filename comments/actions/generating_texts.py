@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass, replace
 
 from comments.rules.generated_texts import LONGEST, Text, author_name, bucket_at, naming, text_of
 from comments.rules.generating import Plan
@@ -47,16 +48,42 @@ class Texts:
             self._rendered[bucket] = found
         return found
 
-    def naming(self, i: int) -> Text:
+    def naming(self, i: int) -> Naming:
         """Returns the text of a comment that names a person or a number."""
-        bucket = self.bucket(i)
-        text = naming(
-            bucket,
+        start, rest = naming(
+            self.bucket(i),
             seed=self._seed,
             person=self._plan.mentions.get(i, (None, 0))[0],
             number=self._plan.references.get(i),
         )
-        return _cleaned(text)
+        return Naming(f"{start},", *self.in_bucket(rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A text that begins with whom or what it names: ``start``, and another one after it."""
+
+    start: str
+    rest: Text
+    rest_html: str
+
+    @property
+    def text(self) -> Text:
+        """Returns the whole text."""
+        return Text(f"{self.start} {self.rest.source}", self.rest.format)
+
+    def laid_out(self, *, names: dict[str, MentionTarget], numbers: frozenset[int]) -> Rendered:
+        """Returns the text as the renderer gives it.
+
+        Where both are paragraphs, what it begins with is put before the rest, which was rendered
+        before: a thread of a million has a hundred thousand of these.
+        """
+        start = laid_out(Text(self.start, self.rest.format), names=names, numbers=numbers)
+        opened, closed = "<p>", "</p>"
+        if not (start.html.startswith(opened) and self.rest_html.startswith(opened)):
+            return laid_out(self.text, names=names, numbers=numbers)
+        html = f"{start.html.removesuffix(closed)} {self.rest_html.removeprefix(opened)}"
+        return replace(start, html=html)
 
 
 def _cleaned(text: Text) -> Text:

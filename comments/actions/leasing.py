@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from comments.models import QueueItem
-from comments.queries.queue import Filters, filtered
+from comments.queries.queue import MOST_URGENT, Filters, waiting_rows
+from comments.queries.statements import any_of, objects
 
 LEASE_SECONDS = 180
 MOST_LEASED = 50
@@ -32,18 +33,16 @@ def lease_next(
     Returns:
         Ids of the comments asked for that he has now, most urgent first.
     """
-    order = ("-urgency", "entered_at", "comment")
-    own = QueueItem.objects.filter(site_id=site_id, leased_by=user_id, leased_until__gt=now)
-    queue = filtered(site_id=site_id, filters=filters).order_by(*order)
-    free = queue.filter(Q(leased_until=None) | Q(leased_until__lte=now))
-    if connection.features.has_select_for_update_skip_locked:
-        # Of the queue alone: a filter joins the thread, whose row is the lock of all writing.
-        own = own.select_for_update()
-        free = free.select_for_update(of=("self",), skip_locked=True)
-    mine = list(own.values_list("pk", flat=True)[:MOST_LEASED])
-    wanted = list(queue.filter(pk__in=mine).values_list("pk", flat=True)[:count])
-    room = min(count - len(wanted), MOST_LEASED - len(mine))
-    wanted += [item.pk for item in free[: max(0, room)]]
+    own = "site_id = %s AND leased_by_id = %s AND leased_until > %s LIMIT %s"
+    held = objects(QueueItem, own, [site_id, user_id, now, MOST_LEASED], locked="wait")
+    mine = [item.pk for item in held]
+    condition, parameters = waiting_rows(site_id=site_id, filters=filters)
+    among = f"{condition} AND {any_of('comment_id')} {MOST_URGENT} LIMIT %s"
+    wanted = [item.pk for item in objects(QueueItem, among, [*parameters, mine, count])]
+    room = max(0, min(count - len(wanted), MOST_LEASED - len(mine)))
+    free = f"{condition} AND (leased_until IS NULL OR leased_until <= %s) {MOST_URGENT} LIMIT %s"
+    found = objects(QueueItem, free, [*parameters, now, room], locked="skip")
+    wanted += [item.pk for item in found]
     _hold([*mine, *wanted], user_id=user_id, now=now)
     return wanted
 

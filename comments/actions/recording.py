@@ -34,7 +34,7 @@ def lock_thread(thread_id: int) -> Thread:
     Raises:
         ThreadUnknown: there is no such thread (any more).
     """
-    found = objects(Thread, "id = %s", [thread_id], locked=True)
+    found = objects(Thread, "id = %s", [thread_id], locked="wait")
     if not found:
         raise ThreadUnknown()
     return found[0]

@@ -11,6 +11,7 @@ from comments.actions.posting import check_open
 from comments.actions.recording import lock_thread, record, save_thread
 from comments.errors import NotFound, VoteOnOwn
 from comments.models import Comment, EventKind, Thread, Vote
+from comments.queries.threads import ThreadHead, thread_by_key
 from comments.rules.voting import SHOW_VOTES_EVERY_SECONDS, wilson_lower_bound
 from comments.words import gettext_noop
 
@@ -82,3 +83,11 @@ def show_votes(*, thread_id: int, now: datetime) -> Thread:
         record(thread, EventKind.VOTED, number=None, now=now)
         save_thread(thread)
     return thread
+
+
+def with_votes_shown(head: ThreadHead, *, site_id: int, now: datetime) -> ThreadHead:
+    """Returns the head of a thread after votes whose time has come are shown."""
+    if not (head.votes_changed and votes_may_show(changed_at=head.changed_at, now=now)):
+        return head
+    show_votes(thread_id=head.id, now=now)
+    return thread_by_key(site_id=site_id, key=head.key)

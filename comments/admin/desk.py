@@ -79,17 +79,13 @@ def queue_view(
         first: a comment that is shown before all others, for what there is to say about it.
     """
     filters = filters_in(asked)
-    own = asked.get("desk") == "mine"
+    own = _is_own(asked)
+    leased = _leased(desk) if own else []
     if own:
-        leased = QueueItem.objects.filter(
-            site_id=desk.site_id, leased_by=desk.user.pk, leased_until__gt=desk.now
-        ).values_list("pk", flat=True)
-        found = waiting_for(list(leased), site_id=desk.site_id, now=desk.now)
+        found = waiting_for(leased, site_id=desk.site_id, now=desk.now)
         page = QueuePage(found, None)
-        count = len(found)
     else:
         page = _page(desk, filters, asked.get("cursor"))
-        count = count_waiting(site_id=desk.site_id, filters=filters)
     rules = rules_of(desk.site_id)
     following = None
     if page.next:
@@ -105,8 +101,7 @@ def queue_view(
         title="On my desk" if own else "Moderation",
         is_queue=True,
         cards=shown,
-        count=f"more than {MOST_COUNTED:,}" if count > MOST_COUNTED else f"{count:,}",
-        is_one=count == 1,
+        heading=_heading(desk, asked, leased=leased),
         own=own,
         filters=filters,
         filtered=filters != Filters(),
@@ -119,6 +114,31 @@ def queue_view(
         reason_choices=reason_choices(),
         last=_last(desk),
     )
+
+
+def _is_own(asked: QueryDict) -> bool:
+    """Returns whether an address of the queue asks for the moderator's own desk."""
+    return asked.get("desk") == "mine"
+
+
+def _leased(desk: Desk) -> list[int]:
+    """Returns the ids of the comments on the moderator's own desk."""
+    leased = QueueItem.objects.filter(
+        site_id=desk.site_id, leased_by=desk.user.pk, leased_until__gt=desk.now
+    )
+    return list(leased.values_list("pk", flat=True))
+
+
+def _heading(desk: Desk, asked: QueryDict, *, leased: Sequence[int] = ()) -> str:
+    """Returns how many comments wait of those that an address of the queue asks for.
+
+    Args:
+        leased: what is on the moderator's own desk, where that is asked for.
+    """
+    if _is_own(asked):
+        return f"{len(leased):,} on my desk"
+    count = count_waiting(site_id=desk.site_id, filters=filters_in(asked))
+    return f"{f'more than {MOST_COUNTED:,}' if count > MOST_COUNTED else f'{count:,}'} waiting"
 
 
 def filters_in(asked: QueryDict) -> Filters:
@@ -323,14 +343,20 @@ def _refused(desk: Desk, comment_id: int, refusal: Refusal, *, action: str) -> H
 
 
 def fragment(desk: Desk, card: Card, *, status: int = 200) -> HttpResponse:
-    """Returns the markup of one comment, which the page's script puts in place."""
+    """Returns the markup of one comment, which the page's script puts in place.
+
+    With it comes what else is another now: the last decision, and how many comments wait.
+    """
+    back = desk.request.POST.get("back", "")[:1000]
+    asked = QueryDict(back)
     context = {
         "desk": desk,
         "now": desk.now,
         "card": card,
         "reason_choices": reason_choices(),
-        "back": desk.request.POST.get("back", "")[:1000],
+        "back": back,
         "last": _last(desk),
+        "heading": _heading(desk, asked, leased=_leased(desk) if _is_own(asked) else []),
     }
     template = "admin/moderation/fragment.html"
     answer = render(desk.request, template, context, status=status)

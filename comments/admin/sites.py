@@ -17,6 +17,8 @@ admin.site.site_header = "Rejoinder"
 admin.site.index_title = "Comments, people and posts"
 
 SHORTEST_SECRET = 32
+SECRETS = {"jwt_key": "jwt_algorithm", "webhook_secret": "webhook_url"}
+"""Fields that are never shown again, each with the one without which nothing is kept in it."""
 
 
 def origin_named(text: str) -> str:
@@ -76,15 +78,35 @@ class SiteSettingsForm(forms.ModelForm):
             *("digest_name", "postal_address", "rule_precision", "score_precision"),
             *("webhook_url", "webhook_secret"),
         ]
+        widgets = {
+            "jwt_key": forms.Textarea(
+                attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}
+            ),
+            "webhook_secret": forms.PasswordInput(attrs={"autocomplete": "off"}),
+        }
         labels = {
             "jwt_algorithm": "Signing in by the host site",
             "jwt_key": "Key of the host site",
             "webhook_url": "Webhook address",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, needed in SECRETS.items():
+            self.initial[name] = ""
+            if getattr(self.instance, name):
+                what = self[needed].label.lower()
+                self.fields[name].help_text += (
+                    " One is stored and not shown: leave this empty to keep it. It is forgotten "
+                    f"with “{what}” switched off or empty."
+                )
+
     def clean(self) -> dict[str, Any]:
-        """Returns the values, if the key is one of its algorithm."""
+        """Returns the values with the secrets that are kept, if the key is one of its algorithm."""
         values = super().clean() or self.cleaned_data
+        for name, needed in SECRETS.items():
+            kept = values.get(name) or getattr(self.instance, name)
+            values[name] = kept if values.get(needed) else ""
         algorithm, key = values.get("jwt_algorithm"), str(values.get("jwt_key", ""))
         if algorithm == SiteSettings.JwtAlgorithm.HS256 and len(key.encode()) < SHORTEST_SECRET:
             self.add_error("jwt_key", f"The secret needs at least {SHORTEST_SECRET} characters.")

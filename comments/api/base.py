@@ -17,16 +17,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from comments.actions.limiting import address_of, spend
-from comments.actions.voting import show_votes, votes_may_show, votes_show_at
+from comments.actions.voting import votes_show_at, with_votes_shown
 from comments.api.authentication import NOBODY, Caller, caller_of
 from comments.api.rendering import HTML, JSON, dumps
-from comments.api.stored_answers import PublicAnswer, Standing
 from comments.conf import options
 from comments.errors import FieldError, LengthRequired, ThreadUnknown, ValidationFailed
 from comments.language import speaking
 from comments.queries.pages import page_store
+from comments.queries.replicas import read_version
 from comments.queries.sites import language_of, site_of
 from comments.queries.threads import ThreadHead, standing_question, thread_by_key
+from comments.views.answers import PublicAnswer, Standing
 from comments.views.language import fragment_language
 from comments.words import gettext_noop, ngettext_lazy
 
@@ -84,9 +85,7 @@ class ApiView(APIView):
         if "\x00" in key or len(key) > LONGEST_KEY:
             raise ThreadUnknown()
         head = thread_by_key(site_id=self.site.pk, key=key)
-        if head.votes_changed and votes_may_show(changed_at=head.changed_at, now=self.now):
-            show_votes(thread_id=head.id, now=self.now)
-            head = thread_by_key(site_id=self.site.pk, key=key)
+        head = with_votes_shown(head, site_id=self.site.pk, now=self.now)
         if head.key == key:
             self.standing = Standing(
                 standing_question(site_id=self.site.pk, head=head),
@@ -133,12 +132,14 @@ def answer_read(
     shape: str,
     make: Callable[[], tuple[bytes, str]],
     content_type: str = JSON,
+    is_head_alone: bool = False,
 ) -> HttpResponse:
     """Returns a public read of a thread: 304 if the client has this version, else the stored page.
 
     Args:
         shape: a text that differs wherever two answers of one version could.
         make: returns body and ``Link`` header (or ``""``); called only if nobody has it.
+        is_head_alone: ``make`` asks the database for nothing.
     """
     # A thread says where its stream is, which an operator may change at any time.
     made_of = f"{RELEASE}|{options().stream_url}|{head.id}|{shape}"
@@ -154,7 +155,7 @@ def answer_read(
         return PublicAnswer(status=304, headers=headers)
 
     def stored() -> bytes:
-        body, link = make()
+        body, link = make() if is_head_alone else read_version(head=head, make=make)
         return link.encode() + b"\n" + body
 
     page_key = f"{head.id}.{head.version}.{shape}"

@@ -17,6 +17,7 @@ from comments.api.inputs import (
 )
 from comments.api.rendering import HTML
 from comments.api.schemas import ref
+from comments.language import LANGUAGES
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -26,19 +27,21 @@ def problem(description: str) -> OpenApiResponse:
     return OpenApiResponse(response=ref("Problem"), description=description)
 
 
-MALFORMED = problem("The request cannot be read: `malformed`, `cursor_invalid`.")
+MALFORMED = problem("`malformed`: the request cannot be read.")
+MALFORMED_LIST = problem("`malformed`: the request cannot be read. `cursor_invalid`.")
 SIGN_IN_FIRST = problem("`auth_required`")
-FORBIDDEN = problem("`forbidden`, `sanctioned`, `vote_on_own`, `flag_on_own`")
-NO_THREAD = problem("`thread_unknown`, `not_found`")
-CONFLICT = problem(
-    "`thread_closed`, `parent_not_published`, `depth_exceeded`, `duplicate_comment`, "
-    "`idempotency_conflict`, `edit_window_expired`"
+FORBIDDEN = problem("`forbidden`")
+NO_THREAD = problem("`thread_unknown`")
+NO_COMMENT = problem("`thread_unknown`; `not_found`: nobody can reach the comment.")
+NOT_FOUND = problem("`not_found`")
+NO_CHANGE = problem(
+    "`thread_closed`, `edit_window_expired`; for moderators `already_decided`, `lease_lost`."
 )
 STALE = problem("`stale_version`")
 TOO_LARGE = problem("`too_large`")
 NO_LENGTH = problem("`length_required`")
 MEDIA_TYPE = problem("`unsupported_media_type`")
-INVALID = problem("`validation_failed`, `parent_not_found`: `errors` names each field.")
+INVALID = problem("`validation_failed`: `errors` names each field.")
 NO_PRECONDITION = problem("`precondition_required`")
 LIMITED = problem("`rate_limited`: wait `Retry-After` seconds.")
 BUSY = problem("`unavailable`: the store is busy; try again.")
@@ -86,7 +89,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body give the first answer again for 24 hours.",
 )
-LANG = query("lang", "Language of HTML: `en`, `he`, `de`, `ru`. Default: the site's.")
+LANG = query(
+    "lang",
+    f"Language of HTML: {', '.join(f'`{code}`' for code in LANGUAGES)}. Any other, and none: the "
+    "site's.",
+)
+UNCHECKED = (LANG,)
+"""Parameters that are never refused."""
 LIST_SHAPE = [
     query("sort", "Order of the roots.", enum=["oldest", "newest", "best"]),
     whole("limit", "Comments, or roots of a tree. Default 50.", least=1, most=100),
@@ -99,19 +108,25 @@ TREE_SHAPE = [
 
 
 def read(name: str, summary: str, answer: str, *parameters: Any, **more: Any) -> dict[str, Any]:
-    """Returns the description of a public read."""
+    """Returns the description of a public read; what it can refuse follows from its parameters."""
+    asked = {one.name for one in parameters}
+    refused: dict[Any, Any] = {
+        400: MALFORMED_LIST if "cursor" in asked else MALFORMED,
+        404: NO_COMMENT if "number" in asked else NO_THREAD if "key" in asked else NOT_FOUND,
+    }
+    if any(one.location == OpenApiParameter.QUERY and one not in UNCHECKED for one in parameters):
+        refused[422] = INVALID
     return {
         "operation_id": name,
         "summary": summary,
         "tags": [more.pop("tag", "Threads")],
+        **{name: more.pop(name) for name in ("description",) if name in more},
         "auth": [],
         "parameters": [*parameters, IF_NONE_MATCH],
         "responses": {
             200: OpenApiResponse(response=ref(answer), description="Found."),
             304: READ_AGAIN,
-            400: MALFORMED,
-            404: NO_THREAD,
-            422: INVALID,
+            **refused,
             **more,
         },
     }
@@ -123,7 +138,8 @@ def read_html(name: str, summary: str, answer: str, *parameters: Any) -> dict[st
     described["responses"] |= {
         (200, HTML): OpenApiResponse(
             response=OpenApiTypes.STR,
-            description="With `Accept: text/html`: the same as the page of the thread shows it.",
+            description="With `Accept: text/html`: the same as the page of the thread shows it, "
+            "for nobody in particular. It has no form, but a link to the one on the page.",
         )
     }
     return described
@@ -165,14 +181,17 @@ THREAD_CHANGES = read(
     "Changes",
     KEY,
     whole("since", "The version you have. Default 0.", least=0, most=2**53),
+    description="Where `version` is smaller than `since`, the server was set back to an earlier "
+    "day: begin anew. What else a change touches is in docs/api.md.",
 )
 THREAD_STREAM: dict[str, Any] = {
     "operation_id": "stream_changes",
     "summary": "Changes as they happen",
     "description": "Server-sent events, at the address in the thread's `links.stream`. `hello` "
-    "tells the version at the beginning, `change` one version as in `changes/`, and `reset` that "
-    "too much was missed: fetch the thread anew. The `id` of each event is the version you have "
-    "then; who sends it back is told every version after it, once and in order.",
+    "tells the present version, to who came without one; `change` one version as in `changes/`; "
+    "`reset` that too much was missed, or that the version you came with is newer than the newest: "
+    "fetch the thread anew. The `id` of each event is the version you have then; who sends it back "
+    "is told every version after it, once and in order.",
     "tags": ["Threads"],
     "auth": [],
     "parameters": [
@@ -205,25 +224,23 @@ COUNTS = read(
     "count_comments",
     "How many comments threads have",
     "Counts",
-    query("key", "1 to 100 times.", many=True),
+    query("key", "1 to 100 times. A key that no thread has counts 0.", many=True),
 )
+COUNTS["responses"][404] = NOT_FOUND
 
 
-def write(name: str, summary: str, responses: dict[int, Any], **more: Any) -> dict[str, Any]:
-    """Returns the description of an operation that a caller does under his own name."""
-    answers: dict[Any, Any] = {
-        400: MALFORMED,
-        401: SIGN_IN_FIRST,
-        403: FORBIDDEN,
-        404: NO_THREAD,
-        409: CONFLICT,
-        422: INVALID,
-        429: LIMITED,
-        503: BUSY,
-        **responses,
-    }
+def write(
+    name: str, summary: str, responses: dict[int, OpenApiResponse], **more: Any
+) -> dict[str, Any]:
+    """Returns the description of an operation that a caller does under his own name.
+
+    Args:
+        responses: beside what can happen to every such request.
+    """
+    answers: dict[Any, Any] = {400: MALFORMED, 503: BUSY, **responses}
     if more.get("request") is not None:
         answers |= {411: NO_LENGTH, 413: TOO_LARGE, 415: MEDIA_TYPE}
+        answers.setdefault(422, INVALID)
     return {
         "operation_id": name,
         "summary": summary,
@@ -241,7 +258,19 @@ def found(answer: str, description: str = "Done.") -> OpenApiResponse:
 POST_COMMENT = write(
     "post_comment",
     "Write a comment",
-    {201: found("Comment", "Published."), 202: found("Comment", "Held: `held` says why.")},
+    {
+        201: found("Comment", "Published."),
+        202: found("Comment", "Held: `held` says why."),
+        401: SIGN_IN_FIRST,
+        403: problem("`forbidden`, `sanctioned`"),
+        404: problem("`thread_unknown`; `not_found`: what the same request made before is gone."),
+        409: problem(
+            "`thread_closed`, `parent_not_published`, `depth_exceeded`, `duplicate_comment`, "
+            "`idempotency_conflict`"
+        ),
+        422: problem("`validation_failed`: `errors` names each field. `parent_not_found`."),
+        429: LIMITED,
+    },
     request=CommentInput,
     parameters=[KEY, IDEMPOTENCY_KEY],
 )
@@ -250,37 +279,73 @@ COMMENT_BY_ID: dict[str, Any] = {
     "summary": "One comment, held ones too for those who may see them",
     "tags": ["Writing"],
     "parameters": [ID],
-    "responses": {200: found("Comment"), 401: SIGN_IN_FIRST, 404: NO_THREAD},
+    "responses": {200: found("Comment"), 401: SIGN_IN_FIRST, 403: FORBIDDEN, 404: NOT_FOUND},
 }
 EDIT_COMMENT = write(
     "edit_comment",
     "Change a comment's text",
-    {200: found("Comment"), 412: STALE, 428: NO_PRECONDITION},
+    {
+        200: found("Comment"),
+        401: SIGN_IN_FIRST,
+        403: problem("`forbidden`, `sanctioned`"),
+        404: NOT_FOUND,
+        409: NO_CHANGE,
+        412: STALE,
+        428: NO_PRECONDITION,
+        429: LIMITED,
+    },
     request=EditInput,
     parameters=[ID, IF_MATCH],
 )
 DELETE_COMMENT = write(
     "delete_comment",
     "Take a comment away",
-    {204: OpenApiResponse(description="Gone."), 412: STALE, 428: NO_PRECONDITION},
+    {
+        204: OpenApiResponse(description="Gone."),
+        401: SIGN_IN_FIRST,
+        403: FORBIDDEN,
+        404: NOT_FOUND,
+        409: NO_CHANGE,
+        412: STALE,
+        428: NO_PRECONDITION,
+    },
     request=None,
     parameters=[ID, IF_MATCH],
 )
+_VOTED: dict[int, OpenApiResponse] = {
+    200: found("Votes"),
+    401: problem("`auth_required`: only who can be told from others may vote."),
+    403: problem("`forbidden`; `vote_on_own`: the comment is the caller's."),
+    404: NOT_FOUND,
+    409: problem("`thread_closed`"),
+    429: LIMITED,
+}
 PUT_VOTE = write(
-    "vote", "Vote on a comment", {200: found("Votes")}, request=VoteInput, parameters=[ID]
+    "vote",
+    "Vote on a comment",
+    _VOTED,
+    request=VoteInput,
+    parameters=[ID],
+    description="Whoever can be told from others may vote, once on each comment but his own: a "
+    "guest with the token of his first comment, a user who is signed in, or a host site's user.",
 )
-DELETE_VOTE = write(
-    "withdraw_vote", "Withdraw a vote", {200: found("Votes")}, request=None, parameters=[ID]
-)
+DELETE_VOTE = write("withdraw_vote", "Withdraw a vote", _VOTED, request=None, parameters=[ID])
 PREVIEW = write(
-    "preview", "How a text would look", {200: found("Preview")}, request=PreviewInput, auth=[]
+    "preview",
+    "How a text would look",
+    {200: found("Preview"), 404: NO_THREAD, 429: LIMITED},
+    request=PreviewInput,
+    auth=[],
 )
 VIEWER: dict[str, Any] = {
     "operation_id": "get_viewer",
     "summary": "What concerns this caller alone",
     "tags": ["Callers"],
+    "description": "`may.vote` says whether the caller may vote here; `votes`, by number, how he "
+    "did.",
     "parameters": [query("thread", "Key of the thread.", required=True)],
     "responses": {
+        400: MALFORMED,
         200: found("Viewer"),
         401: SIGN_IN_FIRST,
         403: FORBIDDEN,
@@ -291,6 +356,8 @@ VIEWER: dict[str, Any] = {
 SIGN_IN: dict[str, Any] = {
     "operation_id": "sign_in",
     "summary": "Change a host site's token for a comment token",
+    "description": "Send the host site's JWT as `Authorization: Bearer <jwt>`: it serves this one "
+    "request. The `token` in the answer serves many, as `Authorization: Comment <token>`.",
     "tags": ["Callers"],
     "request": None,
     "responses": {200: found("SignedIn"), 401: SIGN_IN_FIRST, 403: FORBIDDEN},
@@ -310,7 +377,11 @@ SUBSCRIBE = write(
             "Accepted",
             "The same whether the address is known or not. If it is right, a mail asks there for "
             "confirmation; nothing else is sent before.",
-        )
+        ),
+        401: SIGN_IN_FIRST,
+        403: FORBIDDEN,
+        404: NO_THREAD,
+        429: LIMITED,
     },
     tag="Subscriptions",
     request=SubscriptionInput,
@@ -321,7 +392,8 @@ def own(name: str, summary: str, responses: dict[int, Any], **more: Any) -> dict
     """Returns the description of an operation behind a subscriber's secret."""
     answers: dict[Any, Any] = {404: problem("`not_found`: nobody has this secret."), **responses}
     if more.get("request") is not None:
-        answers |= {400: MALFORMED, 411: NO_LENGTH, 413: TOO_LARGE, 415: MEDIA_TYPE, 422: INVALID}
+        answers |= {400: MALFORMED, 422: INVALID}
+        answers |= {411: NO_LENGTH, 413: TOO_LARGE, 415: MEDIA_TYPE}
     return {
         "operation_id": name,
         "summary": summary,

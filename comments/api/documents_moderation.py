@@ -14,9 +14,10 @@ from comments.api.documents import (
     INVALID,
     LIMITED,
     MALFORMED,
+    MALFORMED_LIST,
     MEDIA_TYPE,
     NO_LENGTH,
-    NO_THREAD,
+    NOT_FOUND,
     SIGN_IN_FIRST,
     TOO_LARGE,
     problem,
@@ -94,7 +95,7 @@ def desk(name: str, summary: str, responses: Any, *parameters: Any, **more: Any)
         "tags": ["Moderation"],
         "parameters": list(parameters),
         "responses": {
-            400: MALFORMED,
+            400: MALFORMED_LIST if any(one.name == "cursor" for one in parameters) else MALFORMED,
             401: SIGN_IN_FIRST,
             403: FORBIDDEN,
             422: INVALID,
@@ -149,7 +150,7 @@ DECISIONS = change(
 UNDO_DECISION = change(
     "undo_decision",
     "Restore what was before a decision",
-    {200: answer(RESULT), 404: NO_THREAD, 409: DECIDED, 412: STALE},
+    {200: answer(RESULT), 404: NOT_FOUND, 409: DECIDED, 412: STALE},
     UndoInput,
     ROW,
 )
@@ -158,7 +159,7 @@ UNDO_BATCH = change(
     "Undo every decision of a batch",
     {
         200: answer(RESULTS, "At least one item was done."),
-        404: NO_THREAD,
+        404: NOT_FOUND,
         409: answer(RESULTS, "Every item was refused; each says why in `problem`."),
     },
     UndoInput,
@@ -167,7 +168,7 @@ UNDO_BATCH = change(
 EXPLANATION = desk(
     "explain_comment",
     "Why a comment is where it is",
-    {200: answer(ANY, "Found."), 404: NO_THREAD},
+    {200: answer(ANY, "Found."), 404: NOT_FOUND},
     ID,
 )
 LOG = desk(
@@ -181,7 +182,7 @@ LOG = desk(
 SANCTIONS = change(
     "impose_sanction",
     "Limit what somebody may do",
-    {201: answer(ANY, "In force."), 404: NO_THREAD},
+    {201: answer(ANY, "In force."), 404: NOT_FOUND},
     SanctionInput,
     PARTICIPANT,
 )
@@ -189,13 +190,17 @@ PUT_FLAG = {
     **change(
         "flag_comment",
         "Report a comment",
-        {200: answer(obj({"flagged": {"type": "boolean"}})), 404: NO_THREAD},
+        {
+            200: answer(obj({"flagged": {"type": "boolean"}})),
+            403: problem("`forbidden`, `sanctioned`; `flag_on_own`: the comment is the caller's."),
+            404: NOT_FOUND,
+        },
         FlagInput,
         ID,
     ),
     "tags": ["Comments"],
 }
 DELETE_FLAG = {
-    **desk("withdraw_flag", "Withdraw my report", {204: None, 404: NO_THREAD, 429: LIMITED}, ID),
+    **desk("withdraw_flag", "Withdraw my report", {204: None, 404: NOT_FOUND, 429: LIMITED}, ID),
     "tags": ["Comments"],
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drf_spectacular.utils import OpenApiParameter
 
-from comments.api.documents import NO_THREAD, problem, whole
+from comments.api.documents import NOT_FOUND, problem, whole
 from comments.api.documents_moderation import ANY, answer, change, desk
 from comments.api.inputs_moderation import NewRuleInput, RuleChangeInput
 from comments.api.schemas import TEXT as TEXT_SCHEMA
@@ -86,14 +86,14 @@ NEW_RULE = change("create_rule", "Make a rule", {201: answer(RULE), 409: GATE}, 
 CHANGE_RULE = change(
     "change_rule",
     "Change a rule; what is left out stays",
-    {200: answer(RULE), 404: NO_THREAD, 409: GATE, 412: STALE_RULE},
+    {200: answer(RULE), 404: NOT_FOUND, 409: GATE, 412: STALE_RULE},
     RuleChangeInput,
     RULE_ID,
 )
 SIMULATE_RULE = change(
     "simulate_rule",
     "Try a rule on the newest 10,000 comments",
-    {200: answer(SIMULATION), 404: NO_THREAD, 412: STALE_RULE},
+    {200: answer(SIMULATION), 404: NOT_FOUND, 412: STALE_RULE},
     None,
     RULE_ID,
 )

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from comments.actions.subscribing import Times, checked_address
@@ -175,10 +176,15 @@ class EditInput(StrictSerializer):
     format = serializers.ChoiceField(choices=["plain", "markdown"], required=False)
 
 
+@extend_schema_field({"type": "integer", "enum": [1, -1]})
+class VoteField(StrictIntegerField):
+    """A whole number, of which the document says that there are two."""
+
+
 class VoteInput(StrictSerializer):
     """An opinion."""
 
-    value = StrictIntegerField(help_text="1 or -1.")
+    value = VoteField(help_text="1 or -1.")
 
     def validate_value(self, value: int) -> int:
         """Returns the vote.

@@ -29,7 +29,6 @@ from comments.api.shapes import (
     page_json,
     thread_json,
 )
-from comments.api.stored_answers import Standing
 from comments.errors import FieldError, ValidationFailed
 from comments.queries.comments import comment_by_number
 from comments.queries.events import changes_since
@@ -37,12 +36,15 @@ from comments.queries.listing import Shape, context_of, list_comments, list_repl
 from comments.queries.people import matching_participants
 from comments.queries.sites import comment_path, thread_path
 from comments.queries.threads import ThreadHead, counts_in, counts_question, thread_by_url
+from comments.views.answers import Standing
 from comments.views.fragments import comment_html, replies_html, section_html
 from comments.words import gettext_noop
 
 MOST_KEYS = 100
 DEEPEST_TREE = 10
 MOST_PER_PARENT = 50
+FORM = "form"
+"""What a page as HTML comes ``?with=``: our element asks so, as it sends the form itself."""
 
 
 class ThreadLookup(ApiView):
@@ -71,7 +73,11 @@ class ThreadDetail(ApiView):
 
 def _thread_answer(request: Request, head: ThreadHead) -> HttpResponse:
     return answer_read(
-        request, head=head, shape="thread", make=lambda: (dumps(thread_json(head)), "")
+        request,
+        head=head,
+        shape="thread",
+        make=lambda: (dumps(thread_json(head)), ""),
+        is_head_alone=True,
     )
 
 
@@ -138,6 +144,7 @@ def _section(
         names: parameters that say what of it.
         number: of the comment whose surroundings are asked for.
     """
+    has_form = request.query_params.get("with") == FORM
     query = QueryDict(mutable=True)
     query.update({name: request.query_params[name] for name in names if name in request.GET})
     if number is not None:
@@ -146,8 +153,8 @@ def _section(
         request,
         head=head,
         site=site,
-        shape=f"section|{query.urlencode()}",
-        make=lambda: section_html(head=head, query=query, now=now),
+        shape=f"section|{FORM if has_form else ''}|{query.urlencode()}",
+        make=lambda: section_html(head=head, query=query, now=now, has_form=has_form),
     )
 
 

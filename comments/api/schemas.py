@@ -83,7 +83,10 @@ COMMENT = obj(
         "published_at": or_null(TIME),
         "edited_at": or_null(TIME),
         "edits": WHOLE,
-        "votes": obj({"up": WHOLE, "down": WHOLE}),
+        "votes": {
+            **obj({"up": WHOLE, "down": WHOLE}),
+            "description": "May be newer than the version, until the next one shows them.",
+        },
         "mentions": array(ref("Mention")),
         "references": obj(
             {
@@ -96,9 +99,16 @@ COMMENT = obj(
             {
                 "count": {**WHOLE, "description": "All visible replies below."},
                 "direct": {**WHOLE, "description": "Visible direct replies."},
-                "shown": {**WHOLE, "description": "How many of `count` this answer holds."},
+                "shown": {
+                    **WHOLE,
+                    "description": "How many of `count` this answer holds; of a flat list, this "
+                    "page.",
+                },
                 "next": or_null(
-                    {"type": "string", "description": "Where direct replies go on, if cut."}
+                    {
+                        "type": "string",
+                        "description": "Where direct replies go on, if cut: a path of the API.",
+                    }
                 ),
                 "policy": one_of("keep", "collapse", "remove"),
             }
@@ -186,7 +196,9 @@ CHANGES = obj(
         "changes": array(
             obj({"version": WHOLE, "kind": one_of(*CHANGE_KINDS), "number": or_null(WHOLE)})
         ),
-        "next": or_null({**WHOLE, "description": "Ask again with this as `since`."}),
+        "next": or_null(
+            {**WHOLE, "description": "There are more: ask again with this as `since`. Else null."}
+        ),
     }
 )
 

@@ -14,6 +14,7 @@ from comments.queries.sites import API, absolute, comment_path, thread_path
 from comments.queries.streams import stream_address
 from comments.queries.threads import ThreadHead
 from comments.rules.moderation import told
+from comments.views.links import feed_path
 
 SORTS = ("oldest", "newest", "best")
 
@@ -43,7 +44,7 @@ def thread_json(head: ThreadHead) -> dict[str, Any]:
             "changes": f"{path}changes/",
             "participants": f"{path}participants/",
             "stream": stream_address(head.key) or None,
-            "feed": absolute(f"/threads/{quote(head.key)}/feed.atom"),
+            "feed": absolute(feed_path(head.key)),
             "page": head.page,
         },
     }

@@ -6,6 +6,9 @@ asked, each time: the read leaves a question, and its answer stands as long as t
 alike. So nothing is ever answered that is not true at the moment, whichever process wrote it; and
 the bytes and headers are those that the way through all middleware and views gave.
 
+So is the page of a thread, for those whom nobody knows: without the cookie of a session or of a
+guest. What of it is of one request alone is put in anew (``comments/views/strangers.py``).
+
 The middleware stands behind those whose headers are of one request alone, and before all others.
 """
 
@@ -14,21 +17,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from hashlib import blake2s
+from typing import Any, cast
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
+from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import ResolverMatch
 from django.utils import timezone
 
+from comments.api.middleware import OUTSIDE
 from comments.conf import options
 from comments.errors import Refusal
 from comments.queries.pages import PageStore, page_store
 from comments.queries.sites import API, profile_of, site_of
-from comments.queries.statements import Question
+from comments.views.answers import PublicAnswer, Standing
 from comments.views.language import language_wanted
+from comments.views.strangers import Cuts, StrangersPage, cuts_of, own_values, with_values
+from comments.views.viewers import COOKIE
 
 ADDRESSES = (f"{API}/threads/", f"{API}/counts/")
 """Where there are answers that a question can be put to."""
@@ -46,25 +54,6 @@ SAYS_MORE = ("HTTP_AUTHORIZATION", "HTTP_TRANSFER_ENCODING", "HTTP_X_HTTP_METHOD
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """As long as what an answer stands.
-
-    ``until`` is when it has to be made anew though nothing has changed: votes show after a while.
-    """
-
-    question: Question
-    until: datetime | None = None
-
-
-class PublicAnswer(HttpResponse):
-    """The same for everybody who asks alike; ``standing`` is ``None`` where nobody can tell."""
-
-    standing: Standing | None = None
-    page_key = ""
-    """Of the page that the body is; empty for a body that is no page."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Kept:
     """How a request was answered, and when it may be answered so again."""
 
@@ -75,6 +64,7 @@ class _Kept:
     body: bytes
     page_key: str
     match: ResolverMatch | None
+    cuts: Cuts
 
 
 class StoredAnswers:
@@ -117,8 +107,9 @@ def _surroundings_of(request: HttpRequest) -> tuple[Any, ...] | None:
 def _key_of(request: HttpRequest) -> str | None:
     """Returns a text that differs wherever two answers could; ``None`` for what is never kept."""
     path, meta = request.path_info, request.META
+    is_public = path.startswith(ADDRESSES)
     if (
-        not path.startswith(ADDRESSES)
+        not (is_public or _may_be_page(request))
         or request.method not in {"GET", "HEAD"}
         or meta.get("CONTENT_LENGTH", "") not in {"", "0"}
         or any(name in meta for name in SAYS_MORE)
@@ -127,6 +118,16 @@ def _key_of(request: HttpRequest) -> str | None:
     said = [meta.get(name) for name in READ]
     query = meta.get("QUERY_STRING", "")
     return repr((request.method, path, query, language_wanted(request), said))
+
+
+def _may_be_page(request: HttpRequest) -> bool:
+    """Returns whether this could be a page, and be shown as to somebody whom nobody knows."""
+    return not (
+        settings.CSRF_USE_SESSIONS
+        or request.path_info.startswith(OUTSIDE)
+        or settings.SESSION_COOKIE_NAME in request.COOKIES
+        or COOKIE in request.COOKIES
+    )
 
 
 def _again(kept: _Kept, request: HttpRequest, store: PageStore) -> HttpResponse | None:
@@ -143,9 +144,20 @@ def _again(kept: _Kept, request: HttpRequest, store: PageStore) -> HttpResponse 
             return None
         _, _, body = page.partition(b"\n")
     request.resolver_match = kept.match
+    if kept.cuts:
+        return _with_own_values(kept, body, request)
     answer = HttpResponse(body, status=kept.status)
     answer.headers = copy(kept.headers)
     return answer
+
+
+def _with_own_values(kept: _Kept, page: bytes, request: HttpRequest) -> HttpResponse:
+    """Returns a page with the values of this request, and the cookie that belongs to them."""
+    _CSRF.process_request(request)
+    body = with_values(page, kept.cuts, own_values(request, now=timezone.now()))
+    answer = HttpResponse(body, status=kept.status)
+    answer.headers = copy(kept.headers)
+    return cast(HttpResponse, _CSRF.process_response(request, answer))
 
 
 def _keep(
@@ -156,7 +168,15 @@ def _keep(
     store: PageStore,
 ) -> None:
     body = b"" if response.page_key else response.content
-    if response.standing is None or response.cookies or len(body) > LARGEST_BODY:
+    cookies = set(response.cookies)
+    cuts: Cuts = ()
+    if isinstance(response, StrangersPage) and response.standing is not None:
+        page, cuts, body = body, cuts_of(body, response.own), b""
+        mark = repr((key, surroundings, response.standing.question.rows)).encode()
+        response.page_key = blake2s(mark, digest_size=16).hexdigest()
+        store.get_or_make(response.page_key, lambda: b"\n" + page)
+        cookies.discard(settings.CSRF_COOKIE_NAME)
+    if response.standing is None or cookies or len(body) > LARGEST_BODY:
         return
     headers = _Headers(dict(response.headers))
     kept = _Kept(
@@ -167,10 +187,14 @@ def _keep(
         body=body,
         page_key=response.page_key,
         match=request.resolver_match,
+        cuts=cuts,
     )
     size = sum(len(name) + len(value) for name, value in headers.items()) + len(body)
     size += sum(len(repr(row)) for row in response.standing.question.rows)
     store.answers.keep(key, kept, size_bytes=size)
+
+
+_CSRF = CsrfViewMiddleware(lambda _: HttpResponse())
 
 
 class _Headers(ResponseHeaders):

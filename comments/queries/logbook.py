@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
 
 from comments.models import ActorKind, LogKind, LogRow, LogText, SiteChain, Thread
+from comments.queries.statements import objects_by_id
 from comments.rules.logbook import HASHED, ChainedRow, Fault, faults_in, text_digest
 
 STATE_KINDS = (LogKind.VERDICT, LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS)
@@ -41,7 +42,7 @@ def log_items(rows: Sequence[LogRow]) -> list[dict[str, Any]]:
     users = names_of_users(
         row.actor_id for row in rows if row.actor_kind == ActorKind.MODERATOR and row.actor_id
     )
-    texts = {text.pk: text for text in LogText.objects.filter(row__in=[row.pk for row in rows])}
+    texts = objects_by_id(LogText, [row.pk for row in rows])
     return [_item(row, users=users, text=texts.get(row.pk)) for row in rows]
 
 
@@ -75,7 +76,10 @@ def _item(row: LogRow, *, users: Mapping[int, str], text: LogText | None) -> dic
 
 def names_of_users(ids: Iterable[int]) -> dict[int, str]:
     """Returns the names under which moderators are known to each other."""
-    users = get_user_model()._default_manager.filter(pk__in=set(ids))
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    users = get_user_model()._default_manager.filter(pk__in=wanted)
     return {user.pk: user.get_full_name() or user.get_username() for user in users}
 
 

@@ -9,20 +9,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import F, Q, QuerySet
-
-from comments.models import Comment, Flag, LogKind, LogRow, QueueItem, Revision, Screening
+from comments.models import (
+    Comment,
+    Flag,
+    LogKind,
+    LogRow,
+    Participant,
+    QueueItem,
+    Revision,
+    Screening,
+    Thread,
+)
 from comments.queries.cursors import read_cursor, write_cursor
 from comments.queries.logbook import log_items, names_of_users
+from comments.queries.statements import any_of, fetch, objects, objects_by_id
 
 PAGE = 20
 MOST_SHOWN = 100
 SIBLINGS = 2
 """Neighbours of a comment that are shown on each side."""
+MOST_URGENT = "ORDER BY urgency DESC, entered_at, comment_id"
 MOST_COUNTED = 1_000
 """Beyond this many the desk says "more than"; counting a long queue costs more than it tells."""
+
+
+About = TypeVar("About", Flag, LogRow, Revision, Screening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +91,16 @@ def queue_page(
         CursorInvalid: the cursor is forged, or belongs to another list.
     """
     binding = f"queue:{site_id}:{filters.key()}"
-    items = filtered(site_id=site_id, filters=filters)
+    condition, parameters = waiting_rows(site_id=site_id, filters=filters)
     if cursor:
         urgency, entered, comment_id = read_cursor(cursor, binding=binding)
         at = datetime.fromisoformat(entered)
-        items = items.filter(
-            Q(urgency__lt=urgency)
-            | Q(urgency=urgency, entered_at__gt=at)
-            | Q(urgency=urgency, entered_at=at, comment__gt=comment_id)
+        condition += (
+            " AND (urgency < %s OR urgency = %s AND (entered_at > %s"
+            " OR entered_at = %s AND comment_id > %s))"
         )
-    found = list(items.order_by("-urgency", "entered_at", "comment")[: limit + 1])
+        parameters += [urgency, urgency, at, at, comment_id]
+    found = objects(QueueItem, f"{condition} {MOST_URGENT} LIMIT %s", [*parameters, limit + 1])
     following = None
     if len(found) > limit:
         found = found[:limit]
@@ -100,51 +113,68 @@ def queue_page(
 
 def waiting_for(comment_ids: Sequence[int], *, site_id: int, now: datetime) -> list[Waiting]:
     """Returns the named comments of those that wait, most urgent first."""
-    items = QueueItem.objects.filter(site_id=site_id, pk__in=list(comment_ids))
-    return _with_surroundings(list(items.order_by("-urgency", "entered_at", "comment")), now=now)
+    condition = f"site_id = %s AND {any_of('comment_id')} {MOST_URGENT}"
+    return _with_surroundings(objects(QueueItem, condition, [site_id, list(comment_ids)]), now=now)
 
 
-def filtered(*, site_id: int, filters: Filters) -> QuerySet[QueueItem]:
-    """Returns the rows of the queue that the filters ask for."""
-    items = QueueItem.objects.filter(site_id=site_id)
-    if filters.why:
-        items = items.filter(why=filters.why)
-    if filters.reason:
-        items = items.filter(reason=filters.reason)
+def waiting_rows(*, site_id: int, filters: Filters) -> tuple[str, list[Any]]:
+    """Returns the condition of the rows that the filters ask for, and its parameters."""
+    condition = "site_id = %s"
+    parameters: list[Any] = [site_id]
+    for column, value in (("why", filters.why), ("reason", filters.reason)):
+        if value:
+            condition, parameters = f"{condition} AND {column} = %s", [*parameters, value]
     if filters.thread_key:
-        items = items.filter(thread__key=filters.thread_key)
-    return items
+        condition += (
+            " AND thread_id IN (SELECT id FROM comments_thread WHERE site_id = %s AND key = %s)"
+        )
+        parameters += [site_id, filters.thread_key]
+    return condition, parameters
 
 
 def count_waiting(*, site_id: int, filters: Filters) -> int:
     """Returns how much waits, at most ``MOST_COUNTED`` + 1."""
-    found = filtered(site_id=site_id, filters=filters).values_list("pk", flat=True)
-    return found[: MOST_COUNTED + 1].count()
+    condition, parameters = waiting_rows(site_id=site_id, filters=filters)
+    rows = f"SELECT 1 FROM comments_queueitem WHERE {condition} LIMIT %s"  # noqa: S608
+    [(count,)] = fetch(f"SELECT count(*) FROM ({rows}) waiting", [*parameters, MOST_COUNTED + 1])  # noqa: S608
+    return int(count)
 
 
 def _with_surroundings(items: list[QueueItem], *, now: datetime) -> list[Waiting]:
     ids = [item.pk for item in items]
-    comments = {
-        comment.pk: comment
-        for comment in Comment.objects.filter(pk__in=ids).select_related("thread", "author")
-    }
-    parents = _by_id(comment.reply_to_id for comment in comments.values())
+    if not ids:
+        return []
+    comments = objects_by_id(Comment, ids)
+    threads = objects_by_id(Thread, (comment.thread_id for comment in comments.values()))
+    parents = objects_by_id(Comment, (comment.reply_to_id for comment in comments.values()))
+    flags: dict[int, list[Flag]] = defaultdict(list)
+    for flag in _about(Flag, ids, "withdrawn_at IS NULL ORDER BY id"):
+        flags[flag.comment_id].append(flag)
+    people = objects_by_id(
+        Participant,
+        [
+            *(comment.author_id for comment in (*comments.values(), *parents.values())),
+            *(flag.participant_id for flags_ in flags.values() for flag in flags_),
+        ],
+    )
+    for comment in (*comments.values(), *parents.values()):
+        comment.author = people.get(comment.author_id or 0)
+    for comment in comments.values():
+        comment.thread = threads[comment.thread_id]
+    for flags_ in flags.values():
+        for flag in flags_:
+            flag.participant = people.get(flag.participant_id or 0)
     siblings = _siblings(comments.values())
     by_author = _decisions_by_author(comments.values())
     by_comment = _decisions_by_comment(ids)
-    flags: dict[int, list[Flag]] = defaultdict(list)
-    for flag in (
-        Flag.objects.filter(comment__in=ids, withdrawn_at=None)
-        .select_related("participant")
-        .order_by("pk")
-    ):
-        flags[flag.comment_id].append(flag)
     screenings = {
         screening.comment_id: screening
-        for screening in Screening.objects.filter(comment__in=ids, revision=F("comment__edits"))
+        for screening in _about(Screening, ids, "TRUE")
+        if screening.revision == comments[screening.comment_id].edits
     }
+    edited = [comment.pk for comment in comments.values() if comment.edits]
     earlier: dict[int, Revision] = {}
-    for revision in Revision.objects.filter(comment__in=ids).order_by("pk"):
+    for revision in _about(Revision, edited, "TRUE ORDER BY id") if edited else []:
         earlier[revision.comment_id] = revision
     holders = {item.leased_by_id for item in items if item.leased_by_id is not None}
     names = names_of_users(holders)
@@ -169,8 +199,9 @@ def _with_surroundings(items: list[QueueItem], *, now: datetime) -> list[Waiting
     return waiting
 
 
-def _by_id(ids: Iterable[int | None]) -> dict[int, Comment]:
-    return Comment.objects.select_related("author").in_bulk({one for one in ids if one})
+def _about(model: type[About], ids: Sequence[int], condition: str) -> list[About]:
+    """Returns the rows about these comments that meet a condition."""
+    return objects(model, f"{any_of('comment_id')} AND {condition}", [list(ids)])
 
 
 def _siblings(comments: Iterable[Comment]) -> dict[int, list[Comment]]:
@@ -178,7 +209,8 @@ def _siblings(comments: Iterable[Comment]) -> dict[int, list[Comment]]:
 
     Of a comment with a number those beside it; of a root that waits the latest roots.
     """
-    wanted = Q()
+    conditions: list[str] = []
+    parameters: list[int] = []
     spans: dict[int, tuple[int, int | None, int, int]] = {}
     for comment in comments:
         if comment.position is not None:
@@ -189,15 +221,14 @@ def _siblings(comments: Iterable[Comment]) -> dict[int, list[Comment]]:
             end = comment.thread.last_position
             low, high = end - SIBLINGS, end
         spans[comment.pk] = (comment.thread_id, comment.parent_id, low, high)
-        wanted |= Q(
-            thread_id=comment.thread_id,
-            parent_id=comment.parent_id,
-            position__gte=max(0, low),
-            position__lte=high,
-        )
+        below = "parent_id IS NULL" if comment.parent_id is None else "parent_id = %s"
+        conditions.append(f"(thread_id = %s AND {below} AND position BETWEEN %s AND %s)")
+        parents = [] if comment.parent_id is None else [comment.parent_id]
+        parameters += [comment.thread_id, *parents, max(0, low), high]
     if not spans:
         return {}
-    found = list(Comment.objects.filter(wanted, visible=True).order_by("position"))
+    condition = f"visible AND ({' OR '.join(conditions)}) ORDER BY position"
+    found = objects(Comment, condition, parameters)
     return {
         pk: [
             one
@@ -215,7 +246,8 @@ def _decisions_by_author(comments: Iterable[Comment]) -> dict[int, list[dict[str
     """Returns the last decisions about comments of each author, newest first; three queries."""
     authors = {comment.author_id: comment.author for comment in comments if comment.author}
     wanted = [row for author in authors.values() for row in author.last_decisions]
-    items = {item["id"]: item for item in log_items(list(LogRow.objects.filter(pk__in=wanted)))}
+    rows = objects_by_id(LogRow, wanted)
+    items = {item["id"]: item for item in log_items(list(rows.values()))} if rows else {}
     return {
         author.pk: [items[row] for row in author.last_decisions if row in items]
         for author in authors.values()
@@ -224,10 +256,13 @@ def _decisions_by_author(comments: Iterable[Comment]) -> dict[int, list[dict[str
 
 def _decisions_by_comment(ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     grouped: dict[int, list[LogRow]] = defaultdict(list)
-    kinds = (LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS)
-    for row in LogRow.objects.filter(comment_id__in=ids, kind__in=kinds).order_by("-pk"):
+    for row in _about(LogRow, ids, _DECIDED):
         grouped[row.comment_id or 0].append(row)
     return _as_items(grouped)
+
+
+_KINDS = ", ".join(f"'{kind.value}'" for kind in (LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS))
+_DECIDED = f"kind IN ({_KINDS}) ORDER BY id DESC"
 
 
 def _as_items(grouped: Mapping[int, list[LogRow]]) -> dict[int, list[dict[str, Any]]]:

@@ -9,15 +9,19 @@ cursors do not ask for. What is executed here is seen by ``connection.execute_wr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models
 
 Row = TypeVar("Row", bound=models.Model)
+
+reading_from: ContextVar[str] = ContextVar("reading_from", default=DEFAULT_DB_ALIAS)
+"""The database that statements go to: the primary, but where ``replicas`` has chosen another."""
 
 
 def fetch(
@@ -34,7 +38,7 @@ def fetch(
     Raises:
         DatabaseError: the database refuses, or does not answer.
     """
-    database = connections[DEFAULT_DB_ALIAS]  # once: the usual name for it looks it up each time
+    database = connections[reading_from.get()]  # once: the usual name for it looks it up each time
     if database.vendor != "postgresql":
         adapt = database.ops.adapt_datetimefield_value
         given = [adapt(one) if isinstance(one, datetime) else one for one in _plain(parameters)]
@@ -85,29 +89,40 @@ def objects(
     condition: str,
     parameters: Sequence[Any],
     *,
-    locked: bool = False,
+    locked: Literal["", "wait", "skip"] = "",
     only: tuple[str, ...] = (),
 ) -> list[Row]:
     """Returns the objects of the rows that meet a condition, as a queryset of ``model`` would.
 
     Args:
         condition: what follows ``WHERE``, with ``%s`` for each parameter; an order may stand there.
-        locked: whether nobody else may change the rows until the transaction ends. SQLite has no
-            such lock: there a transaction that writes is alone from its beginning.
+        locked: nobody else may change the rows until the transaction ends; those that somebody
+            else has locked are waited for or left out. SQLite has no such locks: there a
+            transaction that writes is alone from its beginning.
         only: names of the fields to read with the primary key; empty for all.
     """
     read = _reader(model, connection.vendor, only)
     statement = f"{read.select}{condition}"
     if locked and connection.vendor == "postgresql":
-        statement += " FOR UPDATE"
+        statement += _LOCKED[locked]
     return [
         model.from_db(
-            DEFAULT_DB_ALIAS,
+            reading_from.get(),
             read.names,
             [one if made is None else made(one) for made, one in zip(read.made, row, strict=True)],
         )
         for row in fetch(statement, parameters)
     ]
+
+
+def objects_by_id(model: type[Row], ids: Iterable[int | None]) -> dict[int, Row]:
+    """Returns the objects of these ids; no query if there is none."""
+    wanted = sorted({one for one in ids if one is not None})
+    key = f'"{model._meta.pk.column}"'
+    return {row.pk: row for row in objects(model, any_of(key), [wanted])} if wanted else {}
+
+
+_LOCKED = {"wait": " FOR UPDATE", "skip": " FOR UPDATE SKIP LOCKED"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,10 @@ def text_of(bucket: int, *, seed: int) -> Text:
     return Text(source.ljust(length, "."), format)
 
 
-def naming(bucket: int, *, seed: int, person: int | None, number: int | None) -> Text:
-    """Returns a text of about the bucket's length that names an author, or a comment's number.
+def naming(bucket: int, *, seed: int, person: int | None, number: int | None) -> tuple[str, int]:
+    """Returns what names an author or a comment's number, and the bucket of the text after it.
+
+    Both together have about the length of ``bucket``.
 
     Args:
         person: an author, -1 for somebody who never writes.
@@ -166,8 +168,7 @@ def naming(bucket: int, *, seed: int, person: int | None, number: int | None) ->
     else:
         start = rng.choice(("#{}", "See #{}", "As in #{}", ">>{}")).format(number)
     room = max(2, bucket_length(bucket) - len(start) - 2)
-    rest = text_of(bisect_right(_lengths(), room) - 1, seed=seed)
-    return Text(f"{start}, {rest.source}", rest.format)
+    return start, bisect_right(_lengths(), room) - 1
 
 
 @cache

@@ -19,6 +19,7 @@ from comments.errors import NotFound
 from comments.language import speaking
 from comments.queries.feeds import Entry, latest_in_thread, latest_on_site, state_of_site
 from comments.queries.pages import page_store
+from comments.queries.replicas import read_version
 from comments.queries.sites import absolute, language_of, site_of
 from comments.queries.threads import thread_by_key
 from comments.views import feed_formats
@@ -69,7 +70,7 @@ class ThreadFeed(View):
                 json_address=absolute(f"{address}.json"),
                 language=language,
                 changed_at=head.changed_at,
-                items=_items(latest_in_thread(head)),
+                items=_items(read_version(head=head, make=lambda: latest_in_thread(head))),
             )
 
         name = f"feed|{self.format.ending}|{language}|{head.id}|{head.version}"

@@ -190,6 +190,7 @@ class CommentForm(TextForm):
         """The comment to be answered cannot be, so this one would stand for itself."""
         self.opened = "" if data is None else _if_ours(str(data.get("opened", "")))
         """When the form was first shown, in milliseconds, signed; ``""`` where nobody knows."""
+        self.new_key = new_key()
         self.kept_email = participant.email if participant else ""
         is_vouched_for = participant is not None and bool(participant.subject)
         if not is_vouched_for:
@@ -239,12 +240,12 @@ class CommentForm(TextForm):
     def key(self) -> str:
         """Returns the random key of this form: whatever is sent with it is sent once."""
         given = str(self.data.get("key", ""))
-        return given if is_key(given) else new_key()
+        return given if is_key(given) else self.new_key
 
     def show_first_at(self, now: datetime) -> None:
         """Notes the time of the first showing; a form that was sent keeps the one it came with."""
         if not self.is_bound:
-            self.opened = _OPENED.sign(str(round(now.timestamp() * 1000)))
+            self.opened = opened_at(now)
 
     def seconds_to_write(self, *, now: datetime) -> float | None:
         """Returns how long ago the form was first shown; ``None`` if unknown, or over a day ago."""
@@ -282,6 +283,12 @@ class EditForm(TextForm):
         super().__init__(data, auto_id="edit-%s", **kwargs)
         self.comment_id = comment_id
         self.version = version
+
+
+def opened_at(now: datetime) -> str:
+    """Returns the time of a form's first showing as the form has it."""
+    opened: str = _OPENED.sign(str(round(now.timestamp() * 1000)))
+    return opened
 
 
 def seconds_since_opened(opened: str, *, now: datetime) -> float | None:

@@ -40,8 +40,11 @@ class Place:
         """Returns an address of this page, relative to it, with these parameters of ours."""
         if not self.kept:
             # Nearly always so, and asked for five times for each comment.
-            said = [(name, quote_plus(str(one))) for name, one in ours.items() if one is not None]
-            text = "&".join(f"{name}={value}" for name, value in said)
+            text = "&".join(
+                f"{name}={one if isinstance(one, int) else quote_plus(str(one))}"
+                for name, one in ours.items()
+                if one is not None
+            )
             if not text:
                 text = self.path
             else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import ClassVar
 from urllib.parse import quote
 
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
+from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext, ngettext
 
 from comments.language import moment_words, translated
@@ -61,11 +61,11 @@ class Moment:
     words: str
 
 
-def moment(time: datetime | None) -> Moment | None:
+def moment(time: datetime | None, *, zone: tzinfo) -> Moment | None:
     """Returns a time as it is printed. Not by Django's filter: that costs as much as the text."""
     if time is None:
         return None
-    local = localtime(time)
+    local = time.astimezone(zone)
     return Moment(local.isoformat(), moment_words(local))
 
 
@@ -241,6 +241,8 @@ class Maker:
     """Number of the comment that this page was asked for."""
     api: str = ""
     """The API's address of the thread."""
+    zone: tzinfo = field(default_factory=get_current_timezone)
+    words: RowWords = field(default_factory=row_words)
 
     def rows_from(self, items: Sequence[Item]) -> tuple[list[Row | Hole], range]:
         """Returns the rows of a page, with the folds that begin and end before each, and the
@@ -348,13 +350,14 @@ class Maker:
             text=relinked(item.html, address_of=self.place.of_comment, here=here),
             author_url=item.author_url if item.author_url.startswith(("http:", "https:")) else "",
             badges=[translated(BADGES.get(badge, badge)) for badge in item.badges],
-            written=moment(item.written_at),
-            edited=moment(item.edited_at),
+            written=moment(item.written_at, zone=self.zone),
+            edited=moment(item.edited_at, zone=self.zone),
             in_reply_to=link(item.parent) if item.parent is not None else None,
             mentioned_in=[link(number) for number in item.referred_from[:BACKLINKS_SHOWN]],
             more_mentions=max(0, len(item.referred_from) - BACKLINKS_SHOWN),
             tombstone=translated(TOMBSTONES.get(item.tombstone or "", "")),
             is_sought=self.sought is not None and item.number == self.sought,
+            words=self.words,
         )
         if not row.tombstone:
             self._add_choices(row)

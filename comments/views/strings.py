@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, ngettext
 
-from comments.language import moment_pattern
+from comments.language import current_language, moment_pattern
 
 CATEGORIES = {
     "en": {"one": 1, "other": 2},
@@ -28,6 +29,11 @@ CATEGORIES = {
 
 def script_strings() -> str:
     """Returns the words for scripts in the active language, as JSON."""
+    return _as_json(current_language(), settings.TIME_ZONE)
+
+
+@lru_cache
+def _as_json(language: str, zone: str) -> str:
     return json.dumps({**_texts(), **_plurals()}, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -170,6 +170,7 @@ class SubscribeForm(MailForm):
             is_open: the thread takes comments, so that there will be news of it.
         """
         super().__init__(data, auto_id="subscribe-%s", initial={"tz": settings.TIME_ZONE})
+        self.new_key = new_key()
         what = [(SITE, gettext("All posts and comments"))]
         if is_open:
             what.append((THREAD, gettext("Comments on this page")))
@@ -193,7 +194,7 @@ class SubscribeForm(MailForm):
     def key(self) -> str:
         """Returns the random key of this form: the same wish with it, sent twice, is one."""
         given = str(self.data.get("key", ""))
-        return given if is_key(given) else new_key()
+        return given if is_key(given) else self.new_key
 
     @property
     def fingerprint(self) -> str:

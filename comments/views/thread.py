@@ -35,7 +35,7 @@ from comments.actions.limiting import whole_address_of
 from comments.actions.linking import linked_text
 from comments.actions.people import GuestName
 from comments.actions.posting import Submitted, submit_comment
-from comments.actions.voting import cast_vote
+from comments.actions.voting import cast_vote, with_votes_shown
 from comments.conf import options
 from comments.errors import (
     IdempotencyConflict,
@@ -50,24 +50,21 @@ from comments.language import translated
 from comments.models import Comment, Format, ThreadState
 from comments.queries.comments import item_of
 from comments.queries.sites import profile_of, site_of
+from comments.queries.statements import Question
 from comments.queries.threads import ThreadHead
 from comments.rules.rendering import clean_source
 from comments.views.bodies import check_body, first_answer, keyed
-from comments.views.forms import (
-    CommentForm,
-    EditForm,
-    TextForm,
-    sentence_for,
-    whole_number,
-)
+from comments.views.forms import CommentForm, EditForm, TextForm, sentence_for, whole_number
 from comments.views.links import place_of, relinked
 from comments.views.showing import Asked, Showing, thread_view
+from comments.views.strangers import PLACES, strangers_page
 from comments.views.subscribe_forms import MailForm
 from comments.views.subscribing import subscribe_by, tell_of_answers
 from comments.views.viewers import Viewer, forget_guest, remember_guest, viewer_of
 from comments.words import gettext_noop
 
 VOTES = {"up": 1, "down": -1, "none": None}
+SHOWN = 200
 SEE_OTHER = 303
 
 
@@ -89,16 +86,26 @@ class ThreadPage(View):
         """Returns what the host's template needs beside ``thread``."""
         return {}
 
+    def page_question(self) -> Question | None:
+        """Returns what tells, with its answer, whether the page is as it was; the thread on it too.
+
+        A page is kept for those whom nobody knows as long as this is answered alike. ``None``, as
+        it is unless a host says otherwise, is made anew each time.
+        """
+        return None
+
     @cached_property
     def asked(self) -> Asked:
         """Returns the request: which thread, who looks, when, and what is to be shown."""
         head, site = self.thread_head(), site_of(self.request)
+        now = timezone.now()
+        head = with_votes_shown(head, site_id=site.pk, now=now)
         return Asked(
             head=head,
             viewer=viewer_of(self.request, site=site),
             place=place_of(self.request, last_number=head.last_number),
             query=self.request.GET,
-            now=timezone.now(),
+            now=now,
             digest=translated(profile_of(site).digest_name),
         )
 
@@ -122,6 +129,8 @@ class ThreadPage(View):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Shows the page, with the form that the parameters ask for."""
+        # Asked before anything is read: what changes meanwhile makes another answer to it.
+        question = self.page_question() if set(request.GET) <= PLACES else None
         showing = Showing.after(request.GET.get("done", ""))
         asks = {"edit": self._ask_edit, "delete": self._ask_delete, "reply_to": self._ask_reply}
         for name, ask in asks.items():
@@ -132,7 +141,7 @@ class ThreadPage(View):
                     showing.refuse(refusal)
                     showing.notice_id = name
                 break
-        return self._answer(showing)
+        return self._answer(showing, question=question)
 
     def _ask_edit(self, showing: Showing, comment_id: int) -> None:
         comment = self._own(comment_id)
@@ -170,11 +179,14 @@ class ThreadPage(View):
             raise ThreadClosed()
         return comment
 
-    def _answer(self, showing: Showing) -> HttpResponse:
+    def _answer(self, showing: Showing, *, question: Question | None = None) -> HttpResponse:
         thread = thread_view(self.asked, showing)
         if showing.form is not None:
             showing.form.show_first_at(self.asked.now)
         context = {"thread": thread, **self.page_context()}
+        if question is not None and showing.status == SHOWN and not self.viewer.is_known:
+            page = (self.request, self.template_name, context)
+            return strangers_page(*page, head=self.asked.head, showing=showing, question=question)
         answer = render(self.request, self.template_name, context, status=showing.status)
         if showing.retry_after_seconds:
             answer.headers["Retry-After"] = str(showing.retry_after_seconds)

@@ -14,6 +14,7 @@ from comments.actions.changing import Editor, delete_comment
 from comments.actions.checking import check_thread
 from comments.actions.erasing import erase_comment
 from comments.actions.generating import AT_ONCE, BEGINS, generate_thread
+from comments.actions.generating_texts import Texts
 from comments.actions.people import GuestName, Writer, host_participant
 from comments.actions.posting import submit_comment
 from comments.actions.threads import change_thread, open_thread
@@ -33,8 +34,9 @@ from comments.models import (
 )
 from comments.rules.generated_texts import NEVER_WRITES, author_name, length_at
 from comments.rules.generating import Fate, Plan, has_account, plan_thread
+from comments.rules.mentions import scan
 from comments.rules.names import name_key
-from comments.rules.rendering import clean_source, render
+from comments.rules.rendering import MentionTarget, clean_source, render
 from tests.making import decide, fresh, make_thread, post
 
 pytestmark = pytest.mark.django_db
@@ -357,3 +359,27 @@ def test_lengths_rise_and_end_at_the_longest() -> None:
     assert lengths == sorted(lengths)
     assert (length_at(0.5), length_at(0.99)) == (74, 1_644)
     assert length_at(1 - 1e-9) == 34_790
+
+
+def test_a_text_that_names_somebody_is_put_together_as_the_renderer_gives_it() -> None:
+    plan = plan_thread(comments=4_000, seed=8, pending_share=0.0)
+    texts = Texts(plan, seed=8)
+    shapes = set()
+    for i in sorted({*plan.mentions, *plan.references}):
+        naming = texts.naming(i)
+        known = {key for one in scan(naming.start).mentions for key, _ in one.keys}
+        for names, numbers in (
+            ({}, frozenset[int]()),
+            ({key: MentionTarget(7) for key in known}, frozenset(range(1, 4_001))),
+            ({key: MentionTarget(None) for key in known}, frozenset[int]()),
+        ):
+            whole = render(
+                source=naming.text.source,
+                format=naming.text.format,
+                names=names,
+                numbers=numbers,
+                budget_seconds=30,
+            )
+            assert naming.laid_out(names=names, numbers=numbers) == whole
+            shapes.add((naming.text.format, whole.html[:14], bool(whole.mentions)))
+    assert len(shapes) > 10

@@ -112,6 +112,20 @@ def test_second_moderator_is_told_who_decided_what_when_and_why(
     assert stored(comment).status == "rejected"
 
 
+def test_what_comes_back_says_how_many_wait_now(desk: Client) -> None:
+    first, second, third = held(3)
+    assert "3 waiting" in text_of(desk.get(QUEUE))
+    assert "2 waiting" in text_of(send(desk, first, "approve", headers=FRAGMENT))
+    decide(comment_id=second.pk, action="reject", actor=actor(make_moderator("bo")), now=NOW)
+    refused = send(desk, second, "approve", headers=FRAGMENT)
+    assert refused.status_code == 409
+    assert "1 waiting" in text_of(refused)
+    lease_next(site_id=1, user_id=User.objects.get(username="ida").pk, count=1, now=timezone.now())
+    mine = {"back": "desk=mine", "headers": FRAGMENT}
+    assert "1 on my desk" in text_of(send(desk, second, "approve", **mine))
+    assert "0 on my desk" in text_of(send(desk, third, "approve", **mine))
+
+
 def test_a_decision_about_an_earlier_text_is_refused_and_shows_the_new_one(desk: Client) -> None:
     thread = make_thread(premoderation=True)
     made = post(thread, "The old text.", name="Eve")

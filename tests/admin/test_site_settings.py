@@ -88,6 +88,39 @@ def test_the_page_shows_what_is_stored_and_says_when_it_is_in_force(admin_client
     assert "in force after 10 seconds" in text
 
 
+def test_a_secret_is_never_shown_again_and_kept_where_the_field_is_left_empty(
+    admin_client: Client,
+) -> None:
+    secrets = {"jwt_key": "k" * 40, "webhook_secret": "w" * 40}
+    made = SiteSettings.objects.create(
+        site_id=1, jwt_algorithm="HS256", webhook_url="https://hook.example/", **secrets
+    )
+    address = f"/admin/comments/sitesettings/{made.pk}/change/"
+    sent = {
+        "site": 1,
+        "rule_precision": "0.9",
+        "score_precision": "0.95",
+        "jwt_algorithm": "HS256",
+        "webhook_url": "https://hook.example/",
+        **dict.fromkeys(secrets, ""),
+    }
+
+    def stored_after(**changed: str) -> tuple[str, str]:
+        assert admin_client.post(address, {**sent, **changed}).status_code == 302
+        row = SiteSettings.objects.get()
+        return row.jwt_key, row.webhook_secret
+
+    shown = admin_client.get(address).content.decode()
+    assert [secret for secret in secrets.values() if secret in shown] == []
+    assert shown.count("One is stored and not shown") == 2
+    assert stored_after() == ("k" * 40, "w" * 40)
+    refused = admin_client.post(address, {**sent, "rule_precision": "7"}).content.decode()
+    assert [secret for secret in secrets.values() if secret in refused] == []
+    assert stored_after(jwt_key="n" * 40) == ("n" * 40, "w" * 40)
+    assert stored_after(jwt_algorithm="", webhook_url="") == ("", "")
+    assert "One is stored" not in admin_client.get(address).content.decode()
+
+
 def test_an_origin_is_not_guessed() -> None:
     with pytest.raises(ValueError, match=r"www\.example\.org"):
         origin_named("www.example.org")

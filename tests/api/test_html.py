@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from comments.actions.generating import generate_thread
-from comments.models import RepliesPolicy, Thread
+from comments.models import RepliesPolicy, Thread, ThreadState
 from comments.queries.sites import own_origin
 from tests.making import decide, later, make_thread, post
 from tests.views.browsing import text_of
@@ -105,11 +105,36 @@ def test_the_fragment_knows_no_viewer_and_no_secret() -> None:
     post(make_thread(), "First.")
     client = Client()
     client.cookies["comments_guest"] = "anything"
-    answer = client.get(f"{THREAD}comments/", headers={"accept": HTML})
+    answer = client.get(f"{THREAD}comments/?with=form", headers={"accept": HTML})
     fields = {e.get("name") for e in elements(answer)}
     assert {"source", "name", "email", "url", "format"} <= fields
     assert not fields & {"csrfmiddlewaretoken", "key", "opened"}
-    assert answer.content == get(f"{THREAD}comments/").content
+    assert answer.content == get(f"{THREAD}comments/?with=form").content
+
+
+@pytest.mark.parametrize("path", ["comments/", "comments/?sort=newest", "comments/1/context/"])
+def test_a_form_that_could_not_be_sent_from_elsewhere_is_a_link_to_the_one_on_the_page(
+    path: str,
+) -> None:
+    post(make_thread(url="https://host.example/page"), "First.")
+    found = elements(get(f"{THREAD}{path}"))
+    assert not [e for e in found if e.tag in {"form", "input", "textarea", "button"}]
+    (link,) = one(get(f"{THREAD}{path}"), "write-root")
+    assert text_of(link) == "Leave a comment"
+    assert link.get("href").startswith("https://host.example/page")
+    assert link.get("href").endswith("#reply")
+
+
+def test_a_closed_thread_has_no_link_to_a_form() -> None:
+    make_thread(state=ThreadState.CLOSED)
+    assert not [e for e in elements(get(f"{THREAD}comments/")) if e.get("class") == "write-root"]
+
+
+def test_the_feed_of_a_fragment_is_the_one_that_the_json_names() -> None:
+    make_thread(url="https://host.example/page")
+    named = get(THREAD, accept="application/json").json()["links"]["feed"]
+    (link,) = one(get(f"{THREAD}comments/"), "feed")
+    assert link.get("href") == named == f"{own_origin()}/threads/a-thread/feed.atom"
 
 
 def test_links_lead_to_the_page_of_the_thread_wherever_it_is() -> None:

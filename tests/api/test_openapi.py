@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from blog.management.commands.write_openapi import document_text
 from comments.api.schema import openapi_document
 from comments.errors import refusals
+from comments.language import LANGUAGES
 from tests.conftest import ROOT
 
 
@@ -69,6 +71,51 @@ def test_every_code_of_the_contract_has_a_class() -> None:
         "precondition_required stale_version already_decided lease_lost vote_on_own cursor_invalid"
     )
     assert codes >= set(contract.split())
+
+
+CODE = re.compile(r"`(\w+)`")
+
+
+def codes_of(path: str, method: str = "get") -> set[str]:
+    """Returns the codes that an operation says it may refuse with."""
+    answers = openapi_document()["paths"][path][method]["responses"]
+    said = {code for one in answers.values() for code in CODE.findall(one.get("description", ""))}
+    return said & {kind.code for kind in refusals()}
+
+
+def test_an_operation_names_no_refusal_that_it_never_gives() -> None:
+    threads, comments = "/api/v1/threads/{key}/", "/api/v1/comments/{comment_id}/"
+    assert codes_of("/api/v1/counts/") == {"malformed", "not_found", "validation_failed"}
+    assert codes_of(threads) == {"malformed", "thread_unknown"}
+    assert codes_of(f"{threads}comments/") == {
+        *("malformed", "cursor_invalid", "thread_unknown", "validation_failed")
+    }
+    assert codes_of("/api/v1/viewer/") == {
+        *("malformed", "auth_required", "forbidden", "thread_unknown", "validation_failed")
+    }
+    assert "vote_on_own" in codes_of(f"{comments}vote/", "put")
+    assert "flag_on_own" in codes_of(f"{comments}flags/", "post")
+    everywhere = {
+        (code, method, path)
+        for path, methods in openapi_document()["paths"].items()
+        for method in methods
+        for code in codes_of(path, method)
+    }
+    assert {(m, p) for code, m, p in everywhere if code == "vote_on_own"} == {
+        *(("put", f"{comments}vote/"), ("delete", f"{comments}vote/"))
+    }
+    assert {(m, p) for code, m, p in everywhere if code == "parent_not_found"} == {
+        ("post", f"{threads}comments/")
+    }
+
+
+def test_a_vote_is_one_of_two_numbers_and_a_language_one_of_ours() -> None:
+    document = openapi_document()
+    vote = document["components"]["schemas"]["VoteInputRequest"]["properties"]["value"]
+    assert vote["enum"] == [1, -1]
+    listed = document["paths"]["/api/v1/threads/{key}/comments/"]["get"]["parameters"]
+    (lang,) = [one for one in listed if one["name"] == "lang"]
+    assert CODE.findall(lang["description"]) == list(LANGUAGES)
 
 
 @pytest.mark.parametrize("address", ["/api/v1/schema/", "/api/v1/docs/"])

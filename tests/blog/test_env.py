@@ -126,6 +126,40 @@ def test_what_cannot_be_read_stops_the_process_and_is_named(
         read_environment()
 
 
+def test_replicas_are_entries_of_their_own_and_one_may_have_several_hosts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert read_environment().replicas == {}
+    monkeypatch.setenv(
+        "DATABASE_REPLICA_URLS",
+        "postgres://reader@one/blog, postgresql://reader:p@a:5432,b:5433/blog?connect_timeout=5",
+    )
+    found = read_environment().replicas
+    assert list(found) == ["replica_1", "replica_2"]
+    assert [one["HOST"] for one in found.values()] == ["one", "a,b"]
+    assert [one["OPTIONS"]["connect_timeout"] for one in found.values()] == [2, 5]
+    assert all(one["TEST"] == {"MIRROR": "default"} for one in found.values())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sqlite:///var/copy.sqlite3",
+        "one.example",
+        "postgres://reader@one",
+        "postgres://reader@one/blog?pool=true",
+        "postgres://reader@one/blog,mysql://reader@two/blog",
+    ],
+)
+def test_what_can_be_no_replica_stops_the_process_and_keeps_its_password(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("DATABASE_REPLICA_URLS", given.replace("reader@", "reader:swordfish@"))
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URLS") as refusal:
+        read_environment()
+    assert "swordfish" not in str(refusal.value)
+
+
 def test_a_secret_is_not_repeated_in_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANYMAIL_WEBHOOK_SECRET", "swordfish")
     with pytest.raises(ImproperlyConfigured) as refusal:

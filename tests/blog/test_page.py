@@ -22,6 +22,7 @@ from blog.publishing import save_post
 from blog.seed import decode_document, parse_document
 from blog.urls import handler400, handler403, handler404, handler500, urlpatterns  # noqa: F401
 from comments.models import Comment, ThreadState
+from comments.queries.pages import page_store
 from tests.conftest import ROOT
 from tests.making import NOW
 from tests.views.browsing import FORM, Browser, text_of
@@ -197,12 +198,13 @@ def test_the_pages_of_the_blog_ask_a_constant_number_of_queries(post: Post) -> N
     found = {}
     for address in ("/", PAGE, SERIES):
         browser.open(address)
+        page_store().clear()
         with CaptureQueriesContext(connection) as queries:
             browser.open(address)
         found[address] = len(queries)
-    # The post with its thread and series; its authors; the parts; rows, mentions, references,
-    # back-links.
-    assert found == {"/": 1, PAGE: 7, SERIES: 2}
+    # What the page stands on; the post with its thread and series; its authors; the parts; rows,
+    # mentions, references, back-links.
+    assert found == {"/": 1, PAGE: 8, SERIES: 2}
 
 
 # --- what goes wrong ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,14 +17,13 @@ import pytest
 
 from tests.clusters import Cluster, primary_and_standby, programs
 from tests.conftest import CANNOT_RUN_HERE
-from tests.production import KEY, THREAD, Site, ask, site, wait_for
+from tests.production import KEY, THREAD, ask, two_servers, wait_for
 from tests.streaming.sse import Listener
 
 pytestmark = pytest.mark.concurrency
 
 POSTING, READING = 4, 4
 PAUSE_SECONDS = 0.05
-REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 
 @dataclass
@@ -100,24 +98,6 @@ class Load:
                 self.backwards.append(f"reader {me}: {version} after {seen}")
             seen = max(seen, version)
             self.reads += 1
-
-
-@contextmanager
-def two_servers(migrated: Path, tmp_path: Path, database_url: str) -> Iterator[list[Site]]:
-    """Gives two web servers, each with its streams, on one database and one Redis."""
-    environment = {
-        "DATABASE_URL": database_url,
-        "CACHE_URL": f"{REDIS.replace('redis://', 'rediscache://')}/0?key_prefix={token_hex(6)}",
-        "RATE_LIMITS": "off",
-    }
-    with ExitStack() as both:
-        made = []
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            made.append(
-                both.enter_context(site(migrated, tmp_path / name, "--workers=1", **environment))
-            )
-        yield made
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser.browsers import browser_of
 from tests.conftest import CANNOT_RUN_HERE, ROOT
 from tests.production import KEY, THREAD, Answer, Site, ask, free_port, site, wait_for
 from tests.streaming.sse import Listener
@@ -28,6 +30,8 @@ STORED_SECONDS = 5
 """``s-maxage`` of public reads."""
 AT_ONCE_SECONDS = 1
 """On SQLite streams look four times a second."""
+SHOWN_SECONDS = 3
+"""Longer than a page needs to show a few comments, and shorter than what is stored is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,12 @@ def configured(directory: Path, made: Site, *, port: int) -> Path:
 
 
 @contextmanager
-def nginx(directory: Path, made: Site) -> Iterator[Proxied]:
+def nginx(directory: Path, made: Site, *, port: int) -> Iterator[Proxied]:
     """Gives the installation behind nginx."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
     directory.mkdir()
-    port = free_port()
     command = [program, "-c", str(configured(directory, made, port=port)), "-p", str(directory)]
     command += ["-e", str(directory / "error.log")]
     with (directory / "out").open("wb") as out:
@@ -113,7 +116,9 @@ def nginx(directory: Path, made: Site) -> Iterator[Proxied]:
 def proxied(migrated: Path, tmp_path: Path) -> Iterator[Proxied]:
     if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
         pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
+    port = free_port()
     told = {
+        "SITE_URL": f"http://127.0.0.1:{port}",
         "TRUSTED_PROXIES": "1",
         "STREAM_URL": "/",
         "RATE_LIMITS": "off",
@@ -124,7 +129,7 @@ def proxied(migrated: Path, tmp_path: Path) -> Iterator[Proxied]:
     }
     with site(migrated, tmp_path, "--no-work", **told) as made:
         made.ask("GET", LIST)  # it is ready
-        with nginx(tmp_path / "nginx", made) as found:
+        with nginx(tmp_path / "nginx", made, port=port) as found:
             yield found
 
 
@@ -216,6 +221,28 @@ def test_readers_share_what_is_public_and_nothing_else(proxied: Proxied) -> None
     log = proxied.log.read_text(encoding="utf-8")
     for word in ("127.0.0.1", "a-secret", "somebody", "limit="):
         assert word not in log
+
+
+@pytest.mark.browser
+def test_what_is_written_quickly_shows_at_once_to_who_reads_through_the_proxy(
+    proxied: Proxied, chromium: str
+) -> None:
+    with browser_of(chromium) as browser:
+        page = browser.new_page()
+        with page.expect_request(lambda request: request.resource_type == "eventsource"):
+            page.goto(f"http://127.0.0.1:{proxied.port}/posts/{KEY}/")
+        write(proxied, "The first one.")  # its stream has begun when it shows
+        expect(page.get_by_text("The first one.")).to_be_attached()
+        waits = []
+        for burst in range(3):
+            # What is asked for the first of them is stored when the others are there.
+            for nth in range(6):
+                write(proxied, f"Number {nth} of {burst}.")
+            began = monotonic()
+            for nth in range(6):
+                expect(page.get_by_text(f"Number {nth} of {burst}.")).to_be_attached(timeout=20_000)
+            waits.append(monotonic() - began)
+        assert max(waits) < SHOWN_SECONDS, waits
 
 
 def number_in(answer: Answer) -> int:

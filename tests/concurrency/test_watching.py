@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.production import KEY, THREAD, Site, site, wait_for
 from tests.streaming.sse import Listener
@@ -39,18 +38,6 @@ def watched(migrated: Path, tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
-def figures(made: Site) -> dict[str, float]:
-    """Returns each figure under its name with its labels, as ``name{label=value}``."""
-    answer = made.ask("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
-    assert answer.status == 200
-    found = {}
-    for family in text_string_to_metric_families(answer.body.decode()):
-        for sample in family.samples:
-            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}"] = sample.value
-    return found
-
-
 def write(made: Site, text: str, **author: str) -> Any:
     body = {"source": text, "parent": None, "author": {"name": NAME, **author}}
     return made.ask("POST", f"{THREAD}comments/", body, X_Forwarded_For=CLIENT)
@@ -60,7 +47,7 @@ def test_figures_are_right_whoever_is_asked_and_the_log_names_nobody(watched: Si
     api_token = watched.manage(
         "make_api_token", "moderator", "--scope", "moderate", "--scope", "read"
     )
-    before = figures(watched)
+    before = watched.figures()
 
     # Who answers is chosen by the connection: more of them than any luck makes one of two.
     posted = [write(watched, f"{TEXT} {n}", email=ADDRESS) for n in range(4)]
@@ -85,11 +72,11 @@ def test_figures_are_right_whoever_is_asked_and_the_log_names_nobody(watched: Si
 
     with Listener(watched.stream_port, KEY) as listener:
         listener.wait_for(0)
-        assert figures(watched)["rejoinder_open_streams{}"] == 1
-    wait_for(lambda: figures(watched)["rejoinder_open_streams{}"] == 0)
-    wait_for(lambda: figures(watched).get("rejoinder_deliveries_total{outcome=sent}"))
+        assert watched.figures()["rejoinder_open_streams{}"] == 1
+    wait_for(lambda: watched.figures()["rejoinder_open_streams{}"] == 0)
+    wait_for(lambda: watched.figures().get("rejoinder_deliveries_total{outcome=sent}"))
 
-    after = [figures(watched) for _ in range(8)]
+    after = [watched.figures() for _ in range(8)]
     assert all(counted(one) == counted(after[0]) for one in after)
     grown = {
         name: value - before.get(name, 0)

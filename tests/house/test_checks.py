@@ -164,6 +164,34 @@ def test_without_deploy_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> N
     assert "no issues" in capsys.readouterr().out
 
 
+def test_replicas_that_cannot_be_read_stop_every_command() -> None:
+    replicas = {**settings.REJOINDER, "REPLICAS": ["default", "nowhere"]}
+    with override_settings(REJOINDER=replicas):
+        found = said(deploy=False)
+        assert [one.id for one in found] == [checks.FOREIGN_REPLICAS] * 2
+        assert all(one.is_serious() and one.hint for one in found)
+        with override_settings(DATABASE_ROUTERS=[]):
+            assert [one.id for one in said(deploy=False)][2:] == [checks.NO_ROUTER]
+
+
+def test_replicas_of_a_file_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={
+            **INHERITED,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'one.sqlite3'}",
+            "DATABASE_REPLICA_URLS": "postgres://reader@one/blog",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "replica_1 cannot be a replica of the database." in done.stderr
+
+
 @pytest.mark.parametrize("place", ["file", "server"])
 def test_without_a_database_the_rest_is_said(tmp_path: Path, place: str) -> None:
     file = tmp_path / "none.sqlite3"
