@@ -12,8 +12,11 @@ from django.core.signals import request_finished, request_started
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
+from blog.importing import digest_of, import_document
+from blog.seed import decode_document, parse_document
 from comments.models import Thread
 from tests.browser.places import make_talk
+from tests.conftest import ROOT
 from tests.making import make_moderator, post
 
 LONGEST_ANSWER = 20  # seconds
@@ -57,6 +60,14 @@ def site(live_server: LiveServer) -> Site:
     """Returns the site, which goes when the database is emptied between tests."""
     found, _ = Site.objects.get_or_create(pk=1, defaults={"domain": "x", "name": "x"})
     return found
+
+
+@pytest.fixture
+def customers_post(site: Site) -> None:
+    """Imports the customer's post into the database that the server reads."""
+    data = (ROOT / "fixtures" / "israpundit.txt").read_bytes()
+    document = parse_document(decode_document(data))
+    import_document(site=site, document=document, digest=digest_of(data))
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from tests.making import NOW
 
 KEY = "talk"
 TALK = f"/posts/{KEY}/"
+CUSTOMERS = "/posts/russia-and-the-new-me-part-iv/"
+"""The customer's post (``customers_post``)."""
 OWN, ELSEWHERE = "own", "elsewhere"
 
 both_places = pytest.mark.parametrize("place", [OWN, ELSEWHERE])

@@ -14,13 +14,13 @@ from pytest_django.live_server_helper import LiveServer
 from comments.actions.changing import edit_comment
 from comments.models import Moderator, RepliesPolicy, Subscriber, Thread
 from tests.admin.mailrooming import MAIL, in_every_state
-from tests.browser.browsers import overflow
+from tests.browser.browsers import DESK, PHONE, overflow
 from tests.browser.desking import QUEUE, full_desk
 from tests.browser.desking import opener as desk_opener
-from tests.browser.places import ELSEWHERE, OWN, make_talk, visitor
+from tests.browser.places import CUSTOMERS, ELSEWHERE, OWN, make_talk, visitor
 from tests.conftest import ROOT
 from tests.mailing import subscribed
-from tests.making import author_of, decide, later, post
+from tests.making import author_of, decide, later, make_thread, post
 from tests.smtp_server import MailHost
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,6 +31,10 @@ RUN = """([within, values]) => axe.run(
   within || document, {runOnly: {type: 'tag', values}, resultTypes: ['violations']})"""
 """Of what it finds in order, one element is enough to tell that it has looked."""
 NARROW = {"width": 320, "height": 640}
+CODE = "```\n" + "a_name_that_nobody_breaks_" * 20 + "\n" + "a line\n" * 60 + "```"
+"""Wider than any window, and higher than any preview."""
+AUTHORS_OWN = "heading-order: "
+"""How a post is divided is its author's affair; ours is what is around it."""
 SCHEMES = ["light", "dark"]
 
 
@@ -82,6 +86,7 @@ def talk(site: Site) -> Thread:
         version=1,
         now=later(60),
     )
+    post(thread, CODE, name="Jo", format="markdown")
     return thread
 
 
@@ -106,6 +111,44 @@ def test_axe_finds_nothing_on_a_thread(
         assert faults(page) == []
         page.locator("summary", has_text="folded reply").click()
         assert faults(page) == []
+
+
+@pytest.mark.parametrize("place", [OWN, ELSEWHERE])
+@pytest.mark.parametrize("language", ["en", "he"])
+def test_axe_finds_nothing_on_a_phone(
+    place: str, language: str, talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with visitor(chromium, live_server, place, language=language, lang=language) as visit:
+        page = visit(viewport=PHONE, bypass_csp=True)
+        assert page.locator("section.thread").get_attribute("lang") == language
+        assert faults(page) == []
+        page.locator("#comment-1 a.reply").click()
+        assert faults(page) == []
+
+
+@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_on_the_customers_post(
+    window: dict[str, int], customers_post: None, live_server: LiveServer, chromium: str
+) -> None:
+    make_talk(Site.objects.get())  # where everybody begins
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit(viewport=window, bypass_csp=True)
+        page.goto(f"{live_server.url}{CUSTOMERS}")
+        page.locator("#reply .cancel").wait_for(state="attached")
+        assert [fault for fault in faults(page) if not fault.startswith(AUTHORS_OWN)] == []
+
+
+@pytest.mark.parametrize("place", [OWN, ELSEWHERE])
+def test_long_code_is_read_without_scrolling_sideways(
+    place: str, talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    wider = "all => all.filter(it => it.scrollWidth > it.clientWidth).length"
+    with visitor(chromium, live_server, place) as visit:
+        page = visit(viewport=NARROW)
+        code = page.locator("article.comment pre")
+        expect(code).to_have_count(1)
+        assert code.evaluate_all(wider) == 0
+        assert overflow(page) == 0
 
 
 @pytest.mark.parametrize("place", [OWN, ELSEWHERE])
@@ -142,6 +185,12 @@ def test_axe_finds_nothing_on_the_form_in_each_of_its_states(
         page.locator("#reply button[value=preview]").click()
         expect(page.locator("#reply .preview .text")).to_contain_text("Hello")
         assert faults(page) == []
+        page.get_by_role("radio", name="Markdown").check()
+        text.fill(CODE)
+        expect(page.locator("#reply .preview pre")).to_be_visible()
+        assert faults(page) == []
+        page.get_by_role("radio", name="plain text").check()
+        text.fill("Hello *there*.")
 
         page.locator("#reply input[name=name]").fill("Zoe")
         page.locator("#reply button[value=post]").click()
@@ -212,6 +261,7 @@ def test_axe_finds_nothing_on_the_queue_and_in_the_mail_room(
 ) -> None:
     Moderator.objects.create(site_id=1, user=User.objects.get(username="ida"), configure=True)
     full_desk()
+    post(make_thread("salted", premoderation=True), CODE, name="Jo", format="markdown")
     in_every_state(host)
     with desk_opener(chromium, live_server, sessions) as open_:
         page = open_(QUEUE, bypass_csp=True, color_scheme=scheme)
@@ -243,7 +293,13 @@ def test_text_twice_as_large_stays_on_the_page(
 ) -> None:
     with visitor(chromium, live_server, place) as visit:
         page = visit(viewport={"width": 640, "height": 900}, bypass_csp=True)
-        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        text = page.locator("#comment-1 .text")
+        size = "it => parseFloat(getComputedStyle(it).fontSize)"
+        before = text.evaluate(size)
+        # As the reader says it in the settings of his browser.
+        chosen = {"fontSizes": {"standard": 32}}
+        page.context.new_cdp_session(page).send("Page.setFontSizes", chosen)
+        assert text.evaluate(size) == 2 * before
         assert overflow(page) == 0
         for control in page.locator(
             "comment-thread a:visible, comment-thread button:visible"
@@ -258,11 +314,17 @@ def test_text_twice_as_large_stays_on_the_page(
 def test_nothing_moves_by_itself_where_less_motion_is_asked_for(
     place: str, talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
+    # Of a host, only the root of the shadow tells what moves in it.
+    moving = "el => el.getRootNode().getAnimations().length"
     with visitor(chromium, live_server, place) as visit:
-        page = visit(reduced_motion="reduce")
-        page.locator("#comment-3 a.parent").click()
-        moving = "el => el.getAnimations({subtree: true}).length"
-        assert page.locator("comment-thread").evaluate(moving) == 0
+        found = {}
+        for motion in ("no-preference", "reduce"):
+            page = visit(reduced_motion=motion)
+            page.locator("#comment-3 a.parent").click()
+            expect(page.locator("#comment-2")).to_be_focused()
+            found[motion] = page.locator("section.thread").evaluate(moving)
+        assert found["no-preference"] > 0
+        assert found["reduce"] == 0
         smooth = "el => getComputedStyle(document.documentElement).scrollBehavior"
         assert page.locator("comment-thread").evaluate(smooth) == "auto"
 
@@ -273,11 +335,17 @@ def test_controls_are_seen_in_forced_colours(
 ) -> None:
     with visitor(chromium, live_server, place) as visit:
         page = visit(forced_colors="active")
-        button = page.locator("#reply button[value=post]")
-        style = (
-            "el => { const s = getComputedStyle(el); return [s.borderTopStyle, s.borderTopWidth] }"
+        style = """el => {
+          const style = getComputedStyle(el);
+          const isSeen = style.borderTopColor !== style.backgroundColor;
+          return [style.borderTopStyle, parseFloat(style.borderTopWidth) >= 1, isSeen];
+        }"""
+        buttons = page.locator("comment-thread .write .buttons button:visible")
+        fields = page.locator(
+            "comment-thread .write .field :is(input:not([type=radio]), textarea):visible"
         )
-        assert button.evaluate(style) != ["none", "0px"]
+        for control in (*buttons.all(), *fields.all()):
+            assert control.evaluate(style) == ["solid", True, True], control
         link = page.locator("#comment-1 a.reply")
         link.focus()
         outline = "el => getComputedStyle(el).outlineStyle"
@@ -299,6 +367,23 @@ def test_targets_are_large_enough_to_hit(
             if min(box["width"], box["height"]) < 24:
                 small.append((control.inner_text(), box))
         assert small == []
+
+
+def test_what_is_said_below_the_form_keeps_away_from_its_buttons(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        page.locator("#reply input[name=name]").fill("Zoe")
+        page.locator("#reply textarea[name=source]").fill("Known from now on.")
+        page.locator("#reply button[value=post]").click()
+        expect(page.locator("article.comment", has_text="Known from now on.")).to_be_visible()
+        page.reload()
+        said = page.locator("#reply .forget p").bounding_box()
+        button = page.locator("#reply button[value=post]").bounding_box()
+        assert said is not None
+        assert button is not None
+        assert said["y"] - button["y"] - button["height"] >= 8
 
 
 def test_a_screen_reader_is_told_the_level_and_the_parent_of_each_comment(

@@ -34,6 +34,9 @@ SECRET = "a-secret-of-the-host-that-is-long-enough"
 REFUSED = ("Failed to load resource", "blocked by CORS policy")
 """What Chromium logs of each answer that is a refusal, whoever handles it."""
 
+ADVISED = (*REFUSED, "<comment-thread> ")
+"""The same where the element says on the console what its host's developer can mend."""
+
 LATER = re.compile(r"/thread/(writing|live|keyboard)\.js$")
 """The modules that nobody needs to read."""
 
@@ -151,6 +154,61 @@ def test_the_host_is_asked_for_another_token_when_its_own_has_expired(
         expect(page.locator(".writing-as")).to_contain_text("Hana")
 
 
+EXPIRED = "The token has expired, or is valid for more than ten minutes."
+
+
+@pytest.mark.parametrize("is_same", [True, False], ids=["same", "another"])
+def test_a_host_whose_tokens_are_refused_is_asked_later_and_later(
+    talk: Thread, elsewhere: Elsewhere, chromium: str, is_same: bool
+) -> None:
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    olds = [token(jti=f"old-{nth}", exp=an_hour_ago) for nth in range(20)]
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        wait_to_hear(page, "ready")
+        page.clock.install(time=timezone.now())
+        page.clock.pause_at(timezone.now() + timedelta(minutes=1))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+
+        def sent() -> int:
+            return len([one for one in asked if one.startswith("POST") and "/viewer/" in one])
+
+        def goes_on(seconds: float) -> int:
+            """Lets time pass after a refusal; returns how often a token was asked for."""
+            while page.evaluate("document.querySelector('comment-thread').view.api.jwt"):
+                page.wait_for_timeout(10)
+            page.clock.run_for(round(1000 * seconds))
+            return len(heard_of(page, "token-needed"))
+
+        # As a page does it that never looks at what its own server answers.
+        page.evaluate(
+            """olds => {
+                const thread = document.querySelector("comment-thread");
+                let given = 0;
+                thread.addEventListener("comment-thread-token-needed", () => {
+                    thread.token = olds[given++ % olds.length];
+                });
+                thread.token = olds.at(-1);
+            }""",
+            olds[:1] if is_same else olds,
+        )
+        assert goes_on(0.01) == 1
+        for times, seconds in ((1, 5), (2, 30), (3, 300), (4, 300)):
+            assert goes_on(seconds - 1) == times
+            assert goes_on(1.01) == times + 1
+        assert heard_of(page, "token-needed") == [{"reason": EXPIRED}] * 5
+        assert goes_on(0) == 5
+        assert sent() == (1 if is_same else 6)
+        # Who says that nobody is signed in is asked no more; a token that is taken ends it, too.
+        page.evaluate("document.querySelector('comment-thread').token = ''")
+        assert goes_on(600) == 5
+        page.evaluate("it => { document.querySelector('comment-thread').token = it }", token())
+        expect(page.locator(".writing-as")).to_contain_text("Hana")
+        page.clock.run_for(1000 * 600)
+        assert len(heard_of(page, "token-needed")) == 5
+
+
 def test_the_language_is_the_elements_or_that_of_the_page_around_it(
     talk: Thread, elsewhere: Elsewhere, chromium: str
 ) -> None:
@@ -218,9 +276,10 @@ def test_what_cannot_be_shown_is_said_with_a_button_to_try_again(
     elsewhere.body = elsewhere.thread(key)
     if not is_allowed:
         allow("https://www.example.org")
-    with opener(chromium, elsewhere) as open_:
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
         page = open_()
         expect(page.get_by_role("alert")).to_be_visible()
+        wait_to_hear(page, "error")
         assert [error["status"] for error in heard_of(page, "error")] == [status]
         if is_allowed:
             page.get_by_role("button", name="Try again").click()
@@ -254,6 +313,9 @@ def test_the_host_chooses_colours_and_the_scheme_follows_its_own(
         assert button.evaluate(ground) == "rgb(138, 184, 240)"
         page.evaluate("document.body.style.setProperty('--comments-accent', '#800000')")
         assert button.evaluate(ground) == "rgb(128, 0, 0)"
+        for box in page.locator("input[type=radio], input[type=checkbox]").all():
+            expect(box).to_have_css("accent-color", "rgb(128, 0, 0)")
+        expect(page.locator("input[type=checkbox]")).to_have_count(1)
 
 
 def test_what_others_write_shows_there_too(
@@ -396,12 +458,137 @@ def test_what_cannot_be_shown_is_said_in_the_language_with_the_hosts_link(
 def test_an_error_without_an_answer_has_a_message_for_the_host_too(
     talk: Thread, elsewhere: Elsewhere, chromium: str
 ) -> None:
-    allow("https://www.example.org")
     with opener(chromium, elsewhere) as open_:
         page = open_()
+        wait_to_hear(page, "ready")
+        page.context.route("**/api/v1/**", lambda route: route.abort())
+        page.reload()
         wait_to_hear(page, "error")
         expected = {"status": 0, "code": "", "message": "The comments cannot be loaded."}
         assert heard_of(page, "error") == [expected]
+
+
+# --- what a developer can mend ----------------------------------------------------------------
+
+
+def advice_on(page: Page) -> list[str]:
+    """Returns what the element says on the console of a page, from now on."""
+    said: list[str] = []
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if "<comment-" in message.text else None,
+    )
+    return said
+
+
+def test_an_origin_that_is_not_allowed_is_told_from_a_server_that_is_away(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    allow("https://www.example.org")
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
+        page = open_()
+        expect(page.get_by_role("alert")).to_contain_text("The comments cannot be loaded.")
+        wait_to_hear(page, "error")
+        ((status, code, message),) = [
+            (error["status"], error["code"], error["message"]) for error in heard_of(page, "error")
+        ]
+        assert (status, code) == (0, "origin_not_allowed")
+        assert "allowed origins" in message
+        said = advice_on(page)
+        page.get_by_role("button", name="Try again").click()
+        wait_to_hear(page, "error error")
+        assert len(said) == 1
+        assert said[0].endswith(message)
+
+
+def test_a_posts_page_as_src_is_named_and_not_asked_for(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.body = elsewhere.thread("talk").replace("/api/v1/threads/", "/posts/")
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
+        page = open_()
+        wait_to_hear(page, "error")
+        (error,) = heard_of(page, "error")
+        assert (error["status"], error["code"]) == (0, "src_invalid")
+        assert "/api/v1/threads/KEY/" in error["message"]
+
+
+def test_the_closing_slash_of_an_address_may_be_left_out(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    count = f'<comment-count src="{elsewhere.api[:-1]}" key="talk">?</comment-count>'
+    elsewhere.body = count + elsewhere.thread("talk").replace("/talk/", "/talk")
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("#comment-3")).to_be_visible()
+        expect(page.locator("comment-count")).to_have_text("3")
+
+
+def test_an_order_and_a_language_that_are_not_known_are_said_and_the_thread_shows(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    elsewhere.body = elsewhere.thread("talk", 'sort="silly" lang="fr"')
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
+        page = open_()
+        said = advice_on(page)
+        page.reload()
+        expect(page.locator("a[data-sort=oldest]")).to_have_attribute("aria-current", "true")
+        expect(page.locator("section.thread")).to_have_attribute("lang", "en")
+        assert {text.partition(": ")[0] for text in said} == {
+            "<comment-thread> fr",
+            "<comment-thread> silly",
+        }
+
+
+def test_attributes_are_properties_also_if_set_before_the_script_is_there(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(make_post(site, "other"), "In the other thread.", name="Eve")
+    elsewhere.body = "<comment-thread></comment-thread><comment-count>?</comment-count>"
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        held: list[Route] = []
+        page.route("**/comment-thread.js", lambda route: held.extend([route]))
+        page.reload(wait_until="commit")
+        page.locator("comment-count").wait_for()
+        page.evaluate(
+            """([api, token]) => {
+                const [thread, count] = document.body.querySelectorAll(":not(h1)");
+                Object.assign(thread, { src: `${api}threads/talk/`, sort: "newest", token });
+                Object.assign(count, { src: api, key: "other" });
+            }""",
+            [elsewhere.api, token()],
+        )
+        for route in held:
+            route.continue_()
+        page.unroute_all()
+        expect(page.locator("li[data-number]").first).to_have_attribute("data-number", "3")
+        expect(page.locator("comment-count")).to_have_text("1")
+        expect(page.locator(".writing-as")).to_contain_text("Hana")
+        thread = page.locator("comment-thread")
+        assert thread.evaluate("it => [it.sort, it.getAttribute('sort')]") == ["newest", "newest"]
+        thread.evaluate("it => { it.src = it.src.replace('talk', 'other') }")
+        expect(page.locator("#comment-1")).to_contain_text("In the other thread.")
+
+
+def test_a_count_beside_the_thread_follows_it(
+    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
+) -> None:
+    post(make_post(site, "other"), "In the other thread.", name="Eve")
+    counts = [
+        f'<comment-count src="{elsewhere.api}" key="{key}">?</comment-count>'
+        for key in ("talk", "other")
+    ]
+    elsewhere.body = f"{''.join(counts)}{elsewhere.thread('talk')}"
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        expect(page.locator("comment-count")).to_have_text(["3", "1"])
+        write(page, "One more.", name="Dan")
+        press(page, "Post")
+        expect(page.locator("comment-count")).to_have_text(["4", "1"])
+        asked_in_a_thread(lambda: post(talk, "Live.", name="Eve"))
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.locator("comment-count")).to_have_text(["5", "1"])
 
 
 # --- before there is what writes --------------------------------------------------------------

@@ -166,7 +166,10 @@ def test_second_moderator_is_told_in_place_who_was_first(
         bo.keyboard.press("2")
         expect(card(bo, comments[0])).to_contain_text("Rejected: the comment by Guest 1.")
 
+        expect(bo.get_by_role("heading", name="1 waiting")).to_be_visible()
+        expect(ida.get_by_role("heading", name="2 waiting")).to_be_visible()
         ida.keyboard.press("a")
+        expect(ida.get_by_role("heading", name="1 waiting")).to_be_visible()
         alert = card(ida, comments[0]).get_by_role("alert")
         expect(alert).to_contain_text("Your decision was not carried out.")
         expect(alert).to_contain_text(re.compile(r"bo rejected it \(Insult or threat\), \d+ \w+ "))

@@ -81,6 +81,33 @@ def test_replies_above_do_not_move_what_is_read_and_are_told_of(
         expect(page.locator("#comment-13")).to_be_in_viewport()
 
 
+@WINDOWS
+def test_the_pill_covers_nothing_of_the_form_but_is_seen_with_the_focus(
+    talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
+) -> None:
+    with opener(chromium, live_server.url) as open_:
+        page = open_(TALK, viewport=window)
+        meanwhile(page, lambda: post(talk, "Late.", name="Late", to=6))
+        pill = page.locator(".pill")
+        expect(pill).to_be_visible()
+        page.locator("#reply-source_helptext").evaluate("it => it.scrollIntoView({ block: 'end' })")
+        on_top = """it => {
+          const { left, top, width, height } = it.getBoundingClientRect();
+          const found = document.elementFromPoint(left + width / 2, top + height / 2);
+          return found?.closest(".pill, #reply").className;
+        }"""
+        box, form = pill.bounding_box(), page.locator("#reply").bounding_box()
+        assert box
+        assert form
+        assert form["y"] < box["y"] < form["y"] + form["height"]
+        assert pill.evaluate(on_top) == "write"
+        pill.focus()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        expect(pill).to_be_focused()
+        assert pill.evaluate(on_top) == "pill"
+
+
 def test_the_pill_counts_only_what_has_not_been_in_the_window(
     talk: Thread, live_server: LiveServer, chromium: str
 ) -> None:
@@ -140,6 +167,74 @@ def test_what_is_hidden_goes_and_what_is_restored_comes_back_to_its_place(
             "all => all.map(it => it.dataset.number)"
         )
         assert order[:3] == ["1", "2", "3"]
+
+
+def edited(thread: Thread, number: int, source: str, *, seconds: int = 60) -> Comment:
+    """Changes a comment, as a moderator."""
+    comment = Comment.objects.get(thread=thread, number=number)
+    return edit_comment(
+        comment_id=comment.pk,
+        editor=MODERATOR,
+        source=source,
+        format=None,
+        version=comment.version,
+        now=later(seconds),
+    ).comment
+
+
+def test_comments_say_where_they_are_mentioned_as_it_changes(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    def mentioned(page: Page, number: int, *by: int) -> None:
+        line = page.locator(f"#comment-{number} .backlinks")
+        if by:
+            expect(line).to_have_text(f"Mentioned in {', '.join(f'#{one}' for one in by)}")
+        else:
+            expect(line).to_have_count(0)
+
+    post(talk, "I agree with #3.", name="Bo", to=1)
+    with opener(chromium, live_server.url) as open_:
+        page = open_(TALK)
+        mentioned(page, 3, 13)
+        before = read_at(page, 9)
+        meanwhile(page, lambda: post(talk, "So do I, with #3 and #4.", name="Cy"))
+        mentioned(page, 3, 13, 14)
+        mentioned(page, 4, 14)
+        asked_in_a_thread(lambda: edited(talk, 13, "I agree with #5."))
+        mentioned(page, 3, 14)
+        mentioned(page, 5, 13)
+        hidden = Comment.objects.get(thread=talk, number=14)
+        asked_in_a_thread(lambda: decide(comment_id=hidden.pk, action="reject", now=later(61)))
+        mentioned(page, 3)
+        mentioned(page, 4)
+        asked_in_a_thread(lambda: decide(comment_id=hidden.pk, action="approve", now=later(62)))
+        mentioned(page, 3, 14)
+        mentioned(page, 4, 14)
+        assert abs(top_of(page, 9) - before) <= 1
+
+
+def test_what_is_mentioned_from_a_part_of_the_thread_that_is_not_shown_is_known_too(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    for number in range(13, 62):
+        post(talk, f"Reply {number}.", name="Bo", to=1)
+    with opener(chromium, live_server.url) as open_:
+        page = open_(TALK)
+        expect(page.locator("#comment-40")).to_have_count(0)
+        order = page.locator("li[data-number]").evaluate_all(
+            "all => all.map(it => it.dataset.number)"
+        )
+        meanwhile(page, lambda: edited(talk, 40, "As #2 says."))
+        expect(page.locator("#comment-2 .backlinks")).to_have_text("Mentioned in #40")
+        asked_in_a_thread(lambda: post(talk, "And #3.", name="Cy", to=1))
+        expect(page.locator("#comment-3 .backlinks")).to_have_text("Mentioned in #62")
+        hidden = Comment.objects.get(thread=talk, number=40)
+        asked_in_a_thread(lambda: decide(comment_id=hidden.pk, action="reject", now=later(61)))
+        expect(page.locator("#comment-2 .backlinks")).to_have_count(0)
+        shown = page.locator("li[data-number]").evaluate_all(
+            "all => all.map(it => it.dataset.number)"
+        )
+        assert shown == order
 
 
 def test_replies_of_what_is_hidden_fold(

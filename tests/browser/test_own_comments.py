@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from threading import Event
 from time import time
 from typing import Any
@@ -17,6 +18,7 @@ from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.actions.changing import delete_comment
+from comments.language import moment_words, speaking
 from comments.models import Comment, Thread, Vote
 from tests.browser.asking import asked_in_a_thread
 from tests.browser.pen import (
@@ -29,9 +31,72 @@ from tests.browser.pen import (
     write,
 )
 from tests.browser.places import ELSEWHERE, OWN, both_places, make_talk, visitor
-from tests.making import decide, make_moderator, post
+from tests.making import NOW, decide, make_moderator, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+MAY_VOTE = "Whoever has written here may vote, too."
+
+
+@both_places
+def test_what_one_writes_is_mentioned_where_it_leads(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        write(page, "I agree with #2.")
+        press(page, "Post")
+        expect(page.locator("#comment-2 .backlinks")).to_have_text("Mentioned in #3")
+        page.locator("#comment-3 [data-do=edit]").click()
+        expect(text_of(page)).to_have_value("I agree with #2.")
+        text_of(page).fill("I agree with #1.")
+        press(page, "Save")
+        expect(page.locator("#comment-1 .backlinks")).to_have_text("Mentioned in #3")
+        expect(page.locator("#comment-2 .backlinks")).to_have_count(0)
+
+
+@both_places
+def test_who_has_written_is_told_no_more_that_writers_may_vote(
+    talk: Thread, live_server: LiveServer, chromium: str, place: str
+) -> None:
+    with visitor(chromium, live_server, place) as visit:
+        page = visit()
+        name = page.locator("#reply").get_by_role("textbox", name="Name")
+        expect(name).to_have_accessible_description(MAY_VOTE)
+        write(page, "Now I may.")
+        press(page, "Post")
+        expect(page.locator("#comment-2 .votes button")).to_have_count(2)
+        expect(page.get_by_text(MAY_VOTE)).to_have_count(0)
+        expect(name).to_have_accessible_description("")
+        page.get_by_role("button", name="Forget me here").click()
+        expect(page.get_by_text(MAY_VOTE)).to_be_visible()
+
+
+@pytest.mark.parametrize("lang", ["en", "de", "he", "ru"])
+def test_the_time_of_what_waits_is_written_as_every_other(
+    site: Site, live_server: LiveServer, chromium: str, lang: str
+) -> None:
+    thread = make_talk(site, premoderation=True)
+    decide(comment_id=post(thread, "First.").comment.pk, action="approve", now=NOW)
+
+    def words_of(at: datetime) -> str:
+        with speaking(lang):
+            return moment_words(at)
+
+    with visitor(chromium, live_server, ELSEWHERE, lang=lang) as visit:
+        page = visit()
+        page.locator("#reply input[name=name]").fill("Dan")
+        text_of(page).fill("Waits.")
+        page.locator("#reply button.main").click()
+        held = page.locator(".unseen time")
+        expect(held).to_be_visible()
+        relative, title, at = held.evaluate("it => [it.textContent, it.title, it.dateTime]")
+        exact = words_of(datetime.fromisoformat(at))
+        assert title == exact
+        assert relative != exact
+        page.locator(".tools button").first.click()
+        expect(held).to_have_text(exact)
+        expect(page.locator("#comment-1 time")).to_have_text(words_of(NOW))
 
 
 @both_places

@@ -9,27 +9,15 @@ from django.contrib.sites.models import Site
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from blog.importing import digest_of, import_document
-from blog.seed import decode_document, parse_document
 from comments.actions.generating import generate_thread
 from comments.models import RepliesPolicy, ScreeningRule
 from tests.browser.browsers import DESK, PHONE, opener, overflow
-from tests.browser.places import make_post
-from tests.conftest import ROOT
+from tests.browser.places import CUSTOMERS, make_post
 from tests.making import NOW, decide, later, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-DOCUMENT = ROOT / "fixtures" / "israpundit.txt"
-PAGE = "/posts/russia-and-the-new-me-part-iv/"
-
-
-@pytest.fixture
-def customers_post(site: Site) -> None:
-    """Imports the customer's post into the database that the server reads."""
-    data = DOCUMENT.read_bytes()
-    document = parse_document(decode_document(data))
-    import_document(site=site, document=document, digest=digest_of(data))
+PAGE = CUSTOMERS
 
 
 def ground(page: Page) -> str:

@@ -24,11 +24,9 @@ from blog.models import Author, Post, Series
 from comments.models import Comment, Moderator, Participant, ScreeningRule
 from tests.browser.browsers import browser_of
 from tests.browser.desking import full_desk
-from tests.browser.test_page import PAGE, customers_post
+from tests.browser.test_page import PAGE
 from tests.corpus.reading import own_payloads
 from tests.mailing import asked, subscribed
-
-__all__ = ["customers_post"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

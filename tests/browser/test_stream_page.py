@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -18,7 +19,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, Response, ViewportSize, expect
 
@@ -27,6 +30,7 @@ from tests.blog.test_serving import wait_until_connected
 from tests.browser.browsers import browser_of
 from tests.browser.test_page import PAGE
 from tests.conftest import ROOT
+from tests.migrated import create_postgres, drop_postgres, postgres_template
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +41,7 @@ RECONNECTED_MILLISECONDS = 15_000
 class RealSite:
     """The production server on ports and a database of its own, which can be killed."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database_url: str) -> None:
         with (
             socket.create_server(("127.0.0.1", 0)) as one,
             socket.create_server(("127.0.0.1", 0)) as other,
@@ -45,13 +49,14 @@ class RealSite:
             self.port, self.stream_port = one.getsockname()[1], other.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
+        self.database_url = database_url
         self.server: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Starts it, and returns when it answers."""
         environment = {
             **os.environ,
-            "DATABASE_URL": f"sqlite:///{self.directory / 'blog.sqlite3'}",
+            "DATABASE_URL": self.database_url,
             "DJANGO_SETTINGS_MODULE": "blog.settings",
             "OUTBOX_DIR": str(self.directory / "outbox"),
             "SITE_URL": self.url,
@@ -89,10 +94,31 @@ class RealSite:
 
 
 @pytest.fixture
-def real_site(tmp_path: Path, migrated: Path) -> Iterator[RealSite]:
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Returns a migrated database of the server's own, of the kind that ``DATABASE_URL`` says."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    if not parts.scheme.startswith("postgres"):
+        place = tmp_path / "blog.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated"), place)
+        yield f"sqlite:///{place}"
+        return
+    name = f"rejoinder_{secrets.token_hex(6)}"
+    server = urlunsplit(parts._replace(path="/postgres"))
+    with (
+        postgres_template(tmp_path_factory, server) as template,
+        psycopg.connect(server, autocommit=True) as connection,
+    ):
+        create_postgres(connection, name, template=template)
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+        drop_postgres(connection, name)
+
+
+@pytest.fixture
+def real_site(tmp_path: Path, database_url: str) -> Iterator[RealSite]:
     """Returns the production server."""
-    shutil.copy(migrated, tmp_path / "blog.sqlite3")
-    site = RealSite(tmp_path)
+    site = RealSite(tmp_path, database_url)
     site.start()
     yield site
     site.kill()

@@ -260,6 +260,8 @@ def test_what_is_selected_is_quoted_with_its_number(
         page.locator("#comment-1 .text p").click(click_count=3)
         offer = page.get_by_role("button", name="Quote")
         expect(offer).to_be_visible()
+        # It covers none of the text that one may want to select as well.
+        expect(page.locator("#comment-1 .choices")).to_contain_text("Quote")
         offer.click()
         expect(page.locator("#reply h3")).to_have_text("Reply to #1 by \u2068Ana Müller\u2069")
         expect(text_of(page)).to_have_value("#1:\n\n> Rivers run to the sea.\n\n")

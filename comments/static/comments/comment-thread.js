@@ -1,8 +1,7 @@
 /** The one script of a page with comments: <comment-thread src> and <comment-count key>. */
 
-import { Api, pause, Problem } from "./thread/api.js";
+import { Api, folder, make, pause, Problem } from "./thread/api.js";
 import { startReading } from "./thread/reading.js";
-import { make } from "./thread/tools.js";
 import { View } from "./thread/view.js";
 import { startWaiting } from "./thread/waiting.js";
 
@@ -22,8 +21,19 @@ const UNREACHABLE = {
   ru: ["Не удалось загрузить комментарии.", "Повторить"],
 };
 
+/** What is needed only where something is wrong. */
+const loadAdvising = () => import("./thread/advising.js");
+/** @param {string} code @param {string} value */
+const advise = (code, value) => loadAdvising().then((advising) => advising.advise(code, value), () => {});
+
+const SORTS = ["oldest", "newest", "best"];
+/** Where a thread is in the API. */
+const THREAD = /\/threads\/[^/]+\/$/;
+/** Seconds until the host is asked for another token, and again. */
+const ASK_AFTER = [0, 5, 30, 300];
+
 /** How that looks while there is no thread.css. */
-const PLAIN = `:host { display: block; font: 1rem/1.55 system-ui, sans-serif; }
+const PLAIN = `:host { display: block; font: medium/1.55 system-ui, sans-serif; }
 .notice { margin: 1rem 0; padding: .7rem 1rem; border-inline-start: 4px solid; }
 button { padding: .3rem .8rem; font: inherit; }`;
 
@@ -31,10 +41,13 @@ button { padding: .3rem .8rem; font: inherit; }`;
 let sheet;
 
 async function style() {
-  const answer = await fetch(new URL("thread.css", import.meta.url));
+  const answer = await fetch(new URL("thread.css", import.meta.url), { signal: AbortSignal.timeout(20_000) });
   if (!answer.ok) throw new Problem(answer.status);
   return new CSSStyleSheet().replace(await answer.text());
 }
+
+/** Returns the language of a tag, as "de" of "de-AT". @param {string} tag */
+const languageIn = (tag) => tag.slice(0, 2).toLowerCase();
 
 /** Returns the language that an element stands in. @param {Element} element @returns {string} */
 function languageOf(element) {
@@ -44,22 +57,54 @@ function languageOf(element) {
   return root instanceof ShadowRoot ? languageOf(root.host) : navigator.language;
 }
 
+/** Makes properties of attributes. @param {CustomElementConstructor} kind @param {string[]} names */
+function reflect(kind, names) {
+  for (const name of names) {
+    Object.defineProperty(kind.prototype, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        return this.getAttribute(name) ?? "";
+      },
+      set(value) {
+        this.setAttribute(name, value);
+      },
+    });
+  }
+}
+
+/** Takes over what a script has set before there was the element's class. @param {any} element @param {string[]} names */
+function adopt(element, names) {
+  for (const name of names) {
+    if (!Object.hasOwn(element, name)) continue;
+    const value = element[name];
+    delete element[name];
+    element[name] = value;
+  }
+}
+
 class CommentThread extends HTMLElement {
   static observedAttributes = ["src", "lang", "sort", "token"];
   /** @type {AbortController | undefined} */
   #running;
-  #token = "";
+  /** @type {string | undefined} */
+  #token;
+  /** How often the host was asked for another token since one was taken. */
+  #asked = 0;
+  /** @type {number | undefined} */
+  #asking;
   #wasStarted = false;
   /** @type {View | undefined} */
   view;
 
-  /** The host's token (JWT) for the user who is signed in there. */
+  /** The host's token (JWT) for the user who is signed in there; "" where nobody is. */
   get token() {
-    return this.#token || this.getAttribute("token") || "";
+    return this.#token ?? this.getAttribute("token") ?? "";
   }
 
   set token(token) {
     this.#token = token;
+    clearTimeout(this.#asking);
     if (this.view) {
       this.view.api.jwt = token;
       this.view.refreshViewer();
@@ -67,6 +112,7 @@ class CommentThread extends HTMLElement {
   }
 
   connectedCallback() {
+    adopt(this, ["src", "sort", "token"]);
     if (!this.#running) this.#start();
   }
 
@@ -86,6 +132,17 @@ class CommentThread extends HTMLElement {
   #stop() {
     this.#running?.abort();
     this.#running = this.view = undefined;
+    clearTimeout(this.#asking);
+  }
+
+  /** Asks the host for another token, later and later while none is taken. @param {string} reason */
+  #askForToken(reason) {
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => {
+      this.#asked++;
+      this.#askForToken(reason);
+      this.view?.emit("token-needed", { reason });
+    }, 1000 * (ASK_AFTER[this.#asked] ?? /** @type {number} */ (ASK_AFTER.at(-1))));
   }
 
   async #start() {
@@ -107,9 +164,10 @@ class CommentThread extends HTMLElement {
     const isFetched = isEmbedded || this.#wasStarted;
     if (isFetched) {
       try {
+        if (!THREAD.test(api.base.pathname)) throw new Problem(0, { code: "src_invalid" });
         section = await this.#load(api, root, section, signal);
       } catch (error) {
-        if (!signal.aborted) this.#fail(root, lang, error);
+        if (!signal.aborted) this.#fail(api, root, error, signal);
         return;
       }
     }
@@ -117,12 +175,32 @@ class CommentThread extends HTMLElement {
     this.#wasStarted = true;
     const view = (this.view = new View(this, root, section, api, signal));
     api.jwt = isEmbedded ? this.token : "";
-    api.onTokenNeeded = () => view.emit("token-needed");
+    api.onSigned = (reason) => {
+      if (reason !== undefined) return this.#askForToken(reason);
+      this.#asked = 0;
+      clearTimeout(this.#asking);
+    };
+    this.#follow(view);
     // The form of a whole page is sent without scripts as well; a fetched one leads away from the host's.
     const waiting = isFetched ? startWaiting(view) : undefined;
     startReading(view);
     view.emit("ready", { count: Number(section.dataset.count) });
     this.#attach(view, waiting);
+  }
+
+  /** Keeps every <comment-count> of this thread on the page at what the thread shows. @param {View} view */
+  #follow({ api, section, signal }) {
+    const { href } = new URL("../../", api.base);
+    const show = () => {
+      const counts = /** @type {NodeListOf<CommentCount>} */ (document.querySelectorAll("comment-count"));
+      for (const each of counts) {
+        if (each.getAttribute("key") === section.dataset.key && each.address === href) each.show(Number(section.dataset.count));
+      }
+    };
+    const changes = new MutationObserver(show);
+    changes.observe(section, { attributeFilter: ["data-count"] });
+    signal.addEventListener("abort", () => changes.disconnect());
+    show();
   }
 
   /** Starts each of what comes later when it is there. @param {View} view @param {Waiting | undefined} waiting */
@@ -153,22 +231,29 @@ class CommentThread extends HTMLElement {
    * @param {AbortSignal} signal
    */
   async #load(api, root, old, signal) {
-    const sort = this.getAttribute("sort");
-    const query = sort ? `?${new URLSearchParams({ sort })}` : "";
+    const sort = this.getAttribute("sort") ?? "";
+    const isKnown = SORTS.includes(sort);
+    if (sort && !isKnown) advise("sort_unknown", sort);
+    const query = isKnown ? `?sort=${sort}` : "";
     const nodes = await api.html(`comments/${query}`, { signal });
     if (root instanceof ShadowRoot) root.adoptedStyleSheets = [await (sheet ??= style())];
     const section = /** @type {HTMLElement} */ (nodes.querySelector("section.thread"));
     if (signal.aborted) return null;
+    // Whatever answered, it was not the API.
+    if (!section) throw new Problem(200);
+    const lang = this.getAttribute("lang");
+    if (lang && languageIn(lang) !== languageIn(section.lang)) advise("lang_unknown", lang);
     if (old) old.replaceWith(section);
     else root.replaceChildren(section);
     return section;
   }
 
-  /** @param {HTMLElement | ShadowRoot} root @param {string} lang @param {unknown} error */
-  #fail(root, lang, error) {
+  /** @param {Api} api @param {HTMLElement | ShadowRoot} root @param {unknown} error @param {AbortSignal} signal */
+  async #fail(api, root, error, signal) {
     sheet = undefined;
     const problem = error instanceof Problem ? error : new Problem(0);
-    const known = lang.slice(0, 2) in UNREACHABLE ? lang.slice(0, 2) : "en";
+    const lang = languageIn(api.lang);
+    const known = lang in UNREACHABLE ? lang : "en";
     const [sentence, again] = UNREACHABLE[known];
     const button = make("button", { type: "button" }, again);
     button.addEventListener("click", () => this.#start());
@@ -183,9 +268,10 @@ class CommentThread extends HTMLElement {
         root.adoptedStyleSheets = [plain];
       }
     }
-    const { status, code, message } = problem;
-    const event = { detail: { status, code, message: message || sentence }, bubbles: true, composed: true };
-    this.dispatchEvent(new CustomEvent("comment-thread-error", event));
+    const { code, message } = await loadAdvising().then(({ explained }) => explained(api.base, problem), () => problem);
+    if (signal.aborted) return;
+    const detail = { status: problem.status, code, message: message || sentence };
+    this.dispatchEvent(new CustomEvent("comment-thread-error", { detail, bubbles: true, composed: true }));
   }
 }
 
@@ -203,7 +289,7 @@ async function fetchCounts(address, elements) {
     const { counts } = (await api.json(`counts/?${query}`).catch(() => ({ data: { counts: {} } }))).data;
     for (const element of elements) {
       const count = counts[element.getAttribute("key") ?? ""];
-      if (count !== undefined) element.textContent = count.toLocaleString(languageOf(element));
+      if (count !== undefined) element.show(count);
     }
   }
 }
@@ -211,25 +297,41 @@ async function fetchCounts(address, elements) {
 class CommentCount extends HTMLElement {
   static observedAttributes = ["key", "src"];
 
+  /** Where the API is. */
+  get address() {
+    const src = this.getAttribute("src");
+    return folder(src ?? "/api/v1/", src === null ? import.meta.url : document.baseURI).href;
+  }
+
+  /** @param {number} count */
+  show(count) {
+    this.textContent = count.toLocaleString(languageOf(this));
+  }
+
   connectedCallback() {
+    adopt(this, CommentCount.observedAttributes);
     this.attributeChangedCallback();
   }
 
   async attributeChangedCallback() {
     if (!this.isConnected || !this.getAttribute("key")) return;
-    const address = new URL(this.getAttribute("src") ?? "/api/v1/", this.hasAttribute("src") ? document.baseURI : import.meta.url);
-    const waiting = asking.get(address.href);
+    const { address } = this;
+    const waiting = asking.get(address);
     if (waiting) return waiting.add(this);
-    asking.set(address.href, new Set([this]));
+    asking.set(address, new Set([this]));
     await pause(0);
-    const elements = [...(asking.get(address.href) ?? [])];
-    asking.delete(address.href);
-    fetchCounts(address.href, elements);
+    const elements = [...(asking.get(address) ?? [])];
+    asking.delete(address);
+    fetchCounts(address, elements);
   }
 }
 
+reflect(CommentThread, ["src", "sort"]);
+reflect(CommentCount, CommentCount.observedAttributes);
 // A page may load the script twice, from two addresses.
 if (!customElements.get("comment-thread")) {
+  // For thread.css; a style sheet of a shadow root cannot do that.
+  CSS.registerProperty?.({ name: "--comments-unit", syntax: "<length>", inherits: true, initialValue: "16px" });
   customElements.define("comment-thread", CommentThread);
   customElements.define("comment-count", CommentCount);
 }

@@ -142,12 +142,15 @@ function answerTo(address, body) {
 
 /**
  * Puts an answer in the place of the comment that it is about.
- * @param {Document | null} answer with the comment, and the button that undoes the last decision
+ * @param {Document | null} answer with the comment, the button that undoes the last decision, and
+ *   how many comments wait
  * @param {{decided: boolean, refused: boolean}} what
  */
 function putInPlace(answer, { decided, refused }) {
-  const undo = answer?.querySelector("#undo-last");
-  if (undo) document.querySelector("#undo-last")?.replaceWith(document.adoptNode(undo));
+  for (const part of ["#undo-last", "#desk-heading"]) {
+    const fresh = answer?.querySelector(part);
+    if (fresh) document.querySelector(part)?.replaceWith(document.adoptNode(fresh));
+  }
   const found = answer?.querySelector("article.card");
   if (!(found instanceof HTMLElement)) return;
   const card = document.adoptNode(found);

@@ -1,4 +1,4 @@
-/** Requests to the API, what is kept in the browser, and the one place where HTML becomes nodes. */
+/** What all modules share: requests to the API, what is kept in the browser, and how nodes are made. */
 
 /**
  * @typedef {object} Asking
@@ -27,6 +27,9 @@ export class Problem extends Error {
   }
 }
 
+/** Returns whether who asked is not known by what was sent. @param {unknown} error @returns {error is Problem} */
+const isRefusal = (error) => error instanceof Problem && error.status === 401;
+
 /** @type {{createHTML(html: string): any} | undefined} */
 let policy;
 
@@ -41,6 +44,47 @@ export function parse(html) {
 
 /** Resolves after so many milliseconds. @param {number} wait */
 export const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
+
+/** Returns an address that others are relative to, however it was typed. @param {string} address @param {string} base */
+export function folder(address, base) {
+  const url = new URL(address, base);
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}
+
+/** Returns a new element; texts in it stay texts. @param {string} tag
+ * @param {Record<string, string>} attributes @param {...(Node | string)} children @returns {any} */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+  element.append(...children);
+  return element;
+}
+
+/** Returns a button. @param {string} text @param {(event: Event) => void} press
+ * @param {Record<string, string>} attributes */
+export function button(text, press, attributes = {}) {
+  const made = make("button", { type: "button", ...attributes }, text);
+  made.addEventListener("click", press);
+  return made;
+}
+
+/** Returns seconds as minutes and seconds. @param {number} seconds */
+export const clock = (seconds) => `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, "0")}`;
+
+/** Calls back with the whole seconds left until a time, now and each second, the last time with 0;
+ * returns what stops it. By the clock: timers sleep with the machine.
+ * @param {number} end @param {(left: number) => void} tick */
+export function countDown(end, tick) {
+  const step = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    if (!left) clearInterval(timer);
+    tick(left);
+  };
+  const timer = setInterval(step, 1000);
+  step();
+  return () => clearInterval(timer);
+}
 
 const PREFIX = "comment-thread:";
 const MOST = 200;
@@ -79,10 +123,15 @@ export function remember(shelf, key, value, area = LONG) {
   }
 }
 
-/** @type {Map<string, Promise<string>>} */
+/** Comment tokens by the host's token that each was given for; of one that was refused, the refusal.
+ * @type {Map<string, Promise<string>>} */
 const signed = new Map();
 /** Tokens that the browser did not take. @type {Map<string, string>} */
 const loose = new Map();
+
+/** Milliseconds until what has not been answered whole is given up. */
+const READ_WITHIN = 20_000;
+const WRITE_WITHIN = 30_000;
 
 export class Api {
   /**
@@ -91,14 +140,14 @@ export class Api {
    */
   constructor(address, { isEmbedded, lang = "", csrf = "" }) {
     /** Every path below is relative to it: "comments/7/", "../../preview/". */
-    this.base = new URL(address, document.baseURI);
+    this.base = folder(address, document.baseURI);
     this.isEmbedded = isEmbedded;
     this.lang = lang;
     this.csrf = csrf;
     /** The host's token for its own user (JWT). */
     this.jwt = "";
-    /** Called when the host's token is not taken (any more). */
-    this.onTokenNeeded = () => {};
+    /** Called when the host's token was taken, or was refused, for a reason. @type {(reason?: string) => void} */
+    this.onSigned = () => {};
   }
 
   /** Returns the comment token of a guest, or of the host's user. @returns {Promise<string | undefined>} */
@@ -112,7 +161,17 @@ export class Api {
       kept = token ? Promise.resolve(token) : this.#signIn(jwt);
       signed.set(jwt, kept);
     }
-    return kept;
+    try {
+      const token = await kept;
+      this.onSigned();
+      return token;
+    } catch (error) {
+      if (isRefusal(error) && this.jwt === jwt) {
+        this.jwt = "";
+        this.onSigned(error.message);
+      }
+      throw error;
+    }
   }
 
   /** Keeps the token of a guest's first comment; undefined forgets it. @param {string} [token] */
@@ -132,11 +191,8 @@ export class Api {
       remember("signed", jwt, token, "sessionStorage");
       return token;
     } catch (error) {
-      signed.delete(jwt);
-      if (error instanceof Problem && error.status === 401) {
-        this.jwt = "";
-        this.onTokenNeeded();
-      }
+      // What was refused once is not sent again.
+      if (!isRefusal(error)) signed.delete(jwt);
       throw error;
     }
   }
@@ -149,25 +205,27 @@ export class Api {
   }
 
   /**
-   * Returns the answer. Throws Problem.
-   * @param {string} path @param {Asking & {accept?: string}} [asking]
+   * Returns what was answered, with its status and headers. Throws Problem.
+   * @param {string} path @param {Asking & {isHtml?: boolean}} [asking]
+   * @returns {Promise<{status: number, data: any, headers: Headers}>}
    */
-  async fetch(path, asking = {}) {
-    const { method = "GET", body, signal, keepalive, accept = "application/json" } = asking;
+  async json(path, asking = {}) {
+    const { method = "GET", body, signal, keepalive, isHtml } = asking;
     const { own = method !== "GET", retries = own ? 0 : 1, headers = {} } = asking;
     // Always of the same origin, by whichever name the site calls itself.
     const { pathname, search } = new URL(path, this.base);
     const url = new URL(pathname + search, this.base);
     /** @type {Record<string, string>} */
-    const sent = { Accept: accept, ...headers };
+    const sent = { Accept: isHtml ? "text/html" : "application/json", ...headers };
     if (this.lang) sent["Accept-Language"] = this.lang;
     if (body !== undefined) sent["Content-Type"] = "application/json";
     if (own && !sent.Authorization) Object.assign(sent, await this.#identity());
     for (let tried = 0; ; tried++) {
       try {
+        const late = AbortSignal.timeout(method === "GET" ? READ_WITHIN : WRITE_WITHIN);
         const answer = await fetch(url, {
           method,
-          signal,
+          signal: signal ? AbortSignal.any([signal, late]) : late,
           keepalive,
           headers: sent,
           body: body === undefined ? undefined : JSON.stringify(body),
@@ -175,10 +233,14 @@ export class Api {
           cache: "no-cache",
           credentials: own && !this.isEmbedded ? "same-origin" : "omit",
         });
-        if (answer.ok) return answer;
-        if (answer.status < 502 || tried >= retries) {
-          const wait = Number(answer.headers.get("Retry-After")) || 0;
-          throw new Problem(answer.status, await answer.json().catch(() => null), wait);
+        const { ok, status, headers } = answer;
+        if (ok) {
+          const text = await answer.text();
+          return { status, headers, data: isHtml ? text : text && JSON.parse(text) };
+        }
+        if (status < 502 || tried >= retries) {
+          const wait = Number(headers.get("Retry-After")) || 0;
+          throw new Problem(status, await answer.json().catch(() => null), wait);
         }
       } catch (error) {
         if (error instanceof Problem || signal?.aborted) throw error;
@@ -188,22 +250,11 @@ export class Api {
     }
   }
 
-  /**
-   * Returns what was answered, with its status and headers. Throws Problem.
-   * @param {string} path @param {Asking} [asking]
-   * @returns {Promise<{status: number, data: any, headers: Headers}>}
-   */
-  async json(path, asking) {
-    const answer = await this.fetch(path, asking);
-    const text = await answer.text();
-    return { status: answer.status, headers: answer.headers, data: text && JSON.parse(text) };
-  }
-
   /** Returns the nodes of an address in the thread's language. Throws Problem. @param {string} path @param {Asking} [asking] */
   async html(path, asking) {
     const url = new URL(path, this.base);
     if (this.lang) url.searchParams.set("lang", this.lang);
-    const answer = await this.fetch(url.href, { ...asking, accept: "text/html" });
-    return parse(await answer.text());
+    url.searchParams.set("with", "form");
+    return parse((await this.json(url.href, { ...asking, isHtml: true })).data);
   }
 }

@@ -1,7 +1,6 @@
 /** Collapsing branches, and remembering which. */
 
-import { recall, remember } from "./api.js";
-import { make } from "./tools.js";
+import { make, recall, remember } from "./api.js";
 
 const MOST = 100;
 

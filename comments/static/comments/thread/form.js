@@ -1,7 +1,6 @@
 // The one form of a thread: it moves to the comment that it answers or changes, keeps what is typed
 // across reloads, sends it once however often it is pressed, and says what went wrong.
-import { Problem, parse, recall, remember } from "./api.js";
-import { button, clock, countDown, make } from "./tools.js";
+import { button, clock, countDown, make, parse, Problem, recall, remember } from "./api.js";
 import { lengthOf, startText } from "./text.js";
 import { joined } from "./waiting.js";
 
@@ -294,7 +293,8 @@ export class WriteForm {
     }
     this.block(false);
     if (lacksAddress && data?.told === "untold") data.told = "address_needed";
-    await this.done(data);
+    // What goes wrong now is not for the page to send again.
+    await this.done(data).catch(reportError);
   }
 
   /** Returns the comment as it stands where it already is what was sent; else says what has happened. */
@@ -369,17 +369,26 @@ export class WriteForm {
     if (!isSeen) view.tell("held", data);
     if (edit?.number && !isSeen) view.remove(edit.number);
     const { comments } = await view.refreshViewer();
+    const { id, number = null } = data ?? comments.find((own) => own.parent === (reply ?? null)) ?? {};
+    const what = !isSeen || !number ? "held" : edit ? "edited" : "posted";
     const told = data?.told ? view.t(data.told) : "";
-    if (told) {
-      this.note.textContent = told;
+    const said = `${view.t(what, { number: `${number}` })} ${told}`.trim();
+    let isHere = true;
+    if (number && isSeen) {
+      await view.insert(number).catch(() => {
+        // It comes with the next changes.
+        isHere = false;
+        view.tell("own");
+      });
+    }
+    const note = isHere ? told : said;
+    if (note) {
+      this.note.textContent = note;
       this.note.className = "notice";
       this.note.hidden = false;
     }
-    const { id, number = null } = data ?? comments.find((own) => own.parent === (reply ?? null)) ?? {};
-    if (number && isSeen) await view.insert(number);
-    const what = !isSeen || !number ? "held" : edit ? "edited" : "posted";
-    view.say(`${view.t(what, { number: `${number}` })} ${told}`.trim());
-    view.focus(view.one(`[data-id="${id}"]`) ?? this.source);
+    view.say(said);
+    view.focus((isHere && view.one(`[data-id="${id}"]`)) || this.source);
     view.emit(what, { number, id });
   }
 }

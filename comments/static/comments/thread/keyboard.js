@@ -1,7 +1,6 @@
 /** Keys: j and k from comment to comment, r to reply, q to quote what is selected, n to the next new one, ? for help. */
 
-import { recall, remember } from "./api.js";
-import { make } from "./tools.js";
+import { make, recall, remember } from "./api.js";
 import { nextNew } from "./visits.js";
 
 

@@ -1,13 +1,29 @@
-/** Shows what others write, as it happens: by the stream, or by asking every 20 seconds. */
+/**
+ * Shows what others write, as it happens: by the stream, or by asking every 20 seconds.
+ *
+ * Browsers have six connections to a server for all tabs together where it speaks HTTP/1.1, and a
+ * stream takes one as long as it lasts. So a tab has streams only while it is seen, and two at most.
+ */
 
-import { pause, Problem } from "./api.js";
-import { make } from "./tools.js";
+import { make, pause, Problem } from "./api.js";
 
 const POLL = 20_000;
-const LONG_HIDDEN = 300_000;
+/** A stream that says nothing may be a dead one: each fourth time it is asked for all that. */
+const BESIDE = 4;
+const LEFT_AFTER = 10_000;
+const MOST_STREAMS = 2;
+const OPEN = 1;
 const AT_ONCE = 6;
 const MANY = 30;
 const FRESH = ["published", "imported", "restored"];
+/** What changes the text of a comment, and so which others it names. */
+const NAMING = ["edited", "linked"];
+
+/** Of all threads of the page. @type {Set<EventSource | undefined>} */
+const streams = new Set();
+
+/** Returns milliseconds until trying again. @param {number} failures in a row */
+const backOff = (failures) => Math.min(60_000, 1000 * 2 ** failures) * (0.5 + Math.random());
 
 /** @param {View} view */
 export function startLive(view) {
@@ -17,14 +33,15 @@ export function startLive(view) {
   /** @type {EventSource | undefined} */
   let source;
   let failures = 0;
+  /** Whether a stream has not told what it should have, nor anything since. */
+  let isMute = false;
   /** The newest version that the stream told of. */
   let heard = version;
   /** How often asking has failed in a row. */
   let tries = 0;
   /** @type {number | undefined} */
   let again;
-  /** @type {number | undefined} */
-  let retry;
+  let retry = 0;
   /** @type {number | undefined} */
   let sleep;
   let isBusy = false;
@@ -36,7 +53,7 @@ export function startLive(view) {
   const replies = new Set();
   const pill = make("button", { type: "button", class: "pill", hidden: "" });
   view.root.append(pill);
-  pill.addEventListener("click", () => view.go([...waiting][0]).then(() => left(view.focused)));
+  pill.addEventListener("click", () => view.visit([...waiting][0]).then(() => left(view.focused)));
   const eyes = new IntersectionObserver((seen) =>
     seen.forEach(({ isIntersecting, target }) => isIntersecting && !document.hidden && left(target)));
 
@@ -59,6 +76,30 @@ export function startLive(view) {
   }
 
   /**
+   * Returns numbers of comments here whose "Mentioned in" is another now: those that said so of one
+   * that has changed, and those that its text names.
+   * @param {number} number @param {HTMLElement | null} [row] as it is now
+   */
+  function named(number, row) {
+    const said = view.all(`.backlinks a[data-ref="${number}"]`).map((link) => link.closest("[data-number]").dataset.number);
+    const links = /** @type {any[]} */ ([...(row?.querySelectorAll(".text a[data-ref]") ?? [])]);
+    return [...said, ...links.map((link) => link.dataset.ref)].map(Number).filter((each) => view.row(each));
+  }
+
+  /**
+   * Fetches rows, a few at a time. @param {Set<number>} numbers
+   * @param {number} now @param {Map<number, HTMLElement | null>} rows
+   */
+  async function fetchRows(numbers, now, rows) {
+    const all = [...numbers].filter((number) => !rows.has(number)).sort((a, b) => a - b);
+    while (all.length) {
+      const some = all.splice(0, AT_ONCE);
+      const got = await Promise.all(some.map((number) => view.fetchRow(number, now)));
+      some.forEach((number, index) => rows.set(number, got[index]));
+    }
+  }
+
+  /**
    * Shows changes. The version moves on only when all of them are shown.
    * @param {{version: number, kind: string, number: number | null}[]} changes
    * @param {number} now
@@ -68,17 +109,26 @@ export function startLive(view) {
     const numbers = new Set();
     /** What is gone without a trace need not be fetched. */
     const gone = new Set();
+    /** What changed elsewhere, and may name what is here. */
+    const elsewhere = new Set();
+    /** Numbers of all that may name others, or no longer do. */
+    const naming = new Set();
     let isOther = false;
     for (const { kind, number } of changes) {
       const row = number ? view.row(number) : null;
       if (kind === "state") isOther = true;
-      if (!number || (view.own.has(number) && row && kind === "published")) continue;
+      if (!number) continue;
+      if (kind !== "voted") naming.add(number);
+      if (view.own.has(number) && row && kind === "published") continue;
       if (FRESH.includes(kind) && !row) fresh.add(number);
       const below = row ? view.branch(row).length : 0;
       if (kind === "removed" && !below) {
         gone.add(number);
-        numbers.delete(number);
-        fresh.delete(number);
+        for (const each of [numbers, fresh, elsewhere]) each.delete(number);
+        // What went along with it is not told of.
+        for (const link of row ? [] : view.all(".backlinks a[data-ref]")) {
+          if (!view.row(link.dataset.ref)) naming.add(Number(link.dataset.ref));
+        }
         continue;
       }
       if (FRESH.includes(kind)) gone.delete(number);
@@ -86,22 +136,25 @@ export function startLive(view) {
       // Whether its replies fold depends on more than this row.
       if (below && ["removed", "restored"].includes(kind)) isOther = true;
       if (row || FRESH.includes(kind)) numbers.add(number);
+      else if (NAMING.includes(kind)) elsewhere.add(number);
     }
     /** @type {Map<number, any>} */
     const rows = new Map();
-    if (isOther || numbers.size > MANY) await view.reload(now);
-    else {
+    let isMany = isOther || numbers.size + elsewhere.size > MANY;
+    if (!isMany) {
       for (const number of gone) {
         // What arrives may answer it, so that its place stays.
         if (fresh.size && view.row(number)) numbers.add(number);
         else rows.set(number, null);
       }
-      const all = [...numbers].sort((a, b) => a - b);
-      while (all.length) {
-        const some = all.splice(0, AT_ONCE);
-        const got = await Promise.all(some.map((number) => view.fetchRow(number, now)));
-        some.forEach((number, index) => rows.set(number, got[index]));
-      }
+      await fetchRows(new Set([...numbers, ...elsewhere]), now, rows);
+      const touched = new Set([...naming].flatMap((number) => named(number, rows.get(number) ?? view.row(number))));
+      elsewhere.forEach((number) => numbers.has(number) || rows.delete(number));
+      isMany = touched.size > MANY;
+      if (!isMany) await fetchRows(touched, now, rows);
+    }
+    if (isMany) await view.reload(now);
+    else {
       view.keep(() => rows.forEach((row, number) => view.put(number, row, true)));
       const { data } = await api.json(`./?v=${now}`, { signal });
       section.dataset.count = data.count;
@@ -139,7 +192,8 @@ export function startLive(view) {
     try {
       while (isBehind && !signal.aborted) {
         isBehind = false;
-        const { data } = await api.json(`changes/?since=${version}`, { signal });
+        // What was told of is in the address, so that no proxy answers with what it stored before.
+        const { data } = await api.json(`changes/?since=${version}&v=${heard}`, { signal });
         if (data.version > version) await apply(data.changes, data.next ?? data.version);
         else if (data.version < version) await restart(data.version);
         isBehind ||= !!data.next;
@@ -160,23 +214,32 @@ export function startLive(view) {
   /** Asks again from the same version, whatever the stream says meanwhile. */
   function later() {
     clearTimeout(again);
-    again = setTimeout(catchUp, Math.min(60_000, 1000 * 2 ** tries++) * (0.5 + Math.random()));
+    again = setTimeout(catchUp, backOff(tries++));
   }
 
   function close() {
     source?.close();
+    streams.delete(source);
     source = undefined;
     clearTimeout(retry);
+    retry = 0;
+  }
+
+  function fail() {
+    close();
+    retry = setTimeout(open, backOff(failures++));
   }
 
   function open() {
     close();
-    if (!stream || signal.aborted) return;
+    if (!stream || signal.aborted || document.hidden || streams.size >= MOST_STREAMS) return;
+    heard = Math.max(heard, version);
     const url = new URL(stream, document.baseURI);
     url.searchParams.set("since", `${version}`);
-    source = new EventSource(url);
+    streams.add((source = new EventSource(url)));
     const hear = (/** @type {any} */ event) => {
       failures = 0;
+      isMute = false;
       const told = JSON.parse(event.data).version;
       // Only a change may be one that we have already asked for ourselves.
       const isBack = event.type !== "change" && told < version;
@@ -184,11 +247,7 @@ export function startLive(view) {
       if (event.type === "reset" || isBack || told > version) catchUp();
     };
     for (const name of ["hello", "change", "reset"]) source.addEventListener(name, hear);
-    source.addEventListener("error", () => {
-      close();
-      const wait = Math.min(60_000, 1000 * 2 ** failures++);
-      retry = setTimeout(open, wait * (0.5 + Math.random()));
-    });
+    source.addEventListener("error", fail);
   }
 
   function wake() {
@@ -198,10 +257,14 @@ export function startLive(view) {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) sleep = setTimeout(close, LONG_HIDDEN);
+    if (document.hidden) sleep = setTimeout(close, LEFT_AFTER);
     else wake();
   }, { signal });
-  addEventListener("online", wake, { signal });
+  // Of another network: what was open is dead, and would not say so.
+  addEventListener("online", () => {
+    close();
+    wake();
+  }, { signal });
   addEventListener("pagehide", close, { signal });
   addEventListener("pageshow", (event) => event.persisted && wake(), { signal });
   signal.addEventListener("abort", () => {
@@ -215,9 +278,14 @@ export function startLive(view) {
   view.on("gone", () => isBusy || catchUp());
   open();
   (async () => {
-    while (!signal.aborted) {
+    for (let nth = 1; !signal.aborted; nth++) {
       await pause(POLL * (0.9 + Math.random() / 5));
-      if (!document.hidden && (!source || failures)) await catchUp();
+      if (document.hidden) continue;
+      const isOpen = source?.readyState === OPEN;
+      isMute ||= isOpen && version > heard;
+      if (source && !isOpen) fail();
+      else if (isOpen ? version > heard : !retry) open();
+      if (!isOpen || isMute || nth % BESIDE === 0) await catchUp();
     }
   })();
 }

@@ -1,11 +1,18 @@
 // What one has written here: changed within its time, deleted with ten seconds to think again; what
 // waits for a moderator is shown to its author alone. And votes.
-import { parse } from "./api.js";
-import { button, clock, countDown, make } from "./tools.js";
+import { button, clock, countDown, make, parse } from "./api.js";
 
 const UNDO_SECONDS = 10;
 const SIGNS = ["▲", "▼"];
 const VALUES = [1, -1];
+
+/** Returns a time as the server words it. @param {View} view @param {string} time */
+function momentOf(view, time) {
+  /** @type {Intl.DateTimeFormatOptions} */
+  const how = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const zoned = new Intl.DateTimeFormat(view.lang, { ...how, timeZone: view.t("zone"), timeZoneName: "short" });
+  return view.t("moment", Object.fromEntries(zoned.formatToParts(new Date(time)).map(({ type, value }) => [type, value])));
+}
 
 /** @param {View} view @param {() => WriteForm | undefined} write */
 export function startOwn(view, write) {
@@ -51,14 +58,14 @@ export function startOwn(view, write) {
         (write()?.home ?? view.list).after(section);
       }
       const by = `waiting-${id}-by`;
-      const words = new Date(written_at).toLocaleString(view.lang, { dateStyle: "long", timeStyle: "short" });
       article = make("article", { class: "comment is-unseen", "data-id": id, "aria-labelledby": by },
         make("header", {},
           make("h3", { id: by }, make("bdi", { class: "author" }, author?.name ?? "")),
-          make("p", { class: "facts" }, make("time", { datetime: written_at }, words)),
+          make("p", { class: "facts" }, make("time", { datetime: written_at }, momentOf(view, written_at))),
           make("p", { class: "why" }, make("strong"))),
         make("div", { class: "text", dir: "auto" }), make("footer", { class: "choices" }));
       section.lastElementChild.append(make("li", { class: "row indent-0" }, article));
+      view.tell("unseen");
     }
     if (article.dataset.version !== `${version}`) {
       article.dataset.version = version;
@@ -132,6 +139,9 @@ export function startOwn(view, write) {
     form.querySelector(".writing-as")?.remove();
     const isKnown = !!viewer && (viewer.signed_in || !!api.jwt);
     section.classList.toggle("is-known", isKnown);
+    const help = section.querySelector(".field-name .help");
+    // Who may vote now is not told how; who is forgotten is told again.
+    if (help) help.textContent = viewer ? "" : (help.dataset.text ??= help.textContent);
     if (!viewer) return;
     fields.name.value ||= viewer.name;
     const said = make("p", { class: "writing-as" }, view.t(isKnown ? "writing_as" : "known_as", { name: `\u2068${viewer.name}\u2069` }));

@@ -1,9 +1,8 @@
 /** Moving about in a thread without leaving the page: sorts, further pages, branches, permalinks. */
 
-import { Problem } from "./api.js";
+import { make, Problem } from "./api.js";
 import { startFolding } from "./folding.js";
 import { startTimes } from "./times.js";
-import { make } from "./tools.js";
 import { startVisits } from "./visits.js";
 
 
@@ -149,6 +148,12 @@ export function startReading(view) {
     return true;
   };
 
+  view.visit = async (number, from) => {
+    const isHere = !!view.article(number);
+    if (!(await view.go(number, from))) return;
+    remember(isHere ? `${location.search}#comment-${number}` : `?comment=${number}#comment-${number}`);
+  };
+
   const PAGE = "a[data-sort], a.all, a.more, a.hole-link, a[data-ref], a.mention, a.number, a[rel=prev][data-fetch]";
   view.when("click", PAGE, async (/** @type {any} */ link, event) => {
     if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -159,12 +164,8 @@ export function startReading(view) {
     event.preventDefault();
     if (link.matches(".more")) await more(link);
     else if (link.matches(".hole:not(.is-deep) > *")) await fill(link);
-    else if (number && !fetch) {
-      const isHere = !!view.article(number);
-      if (await view.go(number, Number(row?.dataset.number))) {
-        remember(isHere ? `${location.search}#comment-${number}` : `?comment=${number}#comment-${number}`);
-      }
-    } else if (await navigate(fetch ?? `comments/?sort=${sort ?? section.dataset.sort}`)) {
+    else if (number && !fetch) await view.visit(number, Number(row?.dataset.number));
+    else if (await navigate(fetch ?? `comments/?sort=${sort ?? section.dataset.sort}`)) {
       remember(link.href);
       if (number) await view.go(number);
       else view.focus(view.one(sort ? `a[data-sort=${sort}]` : "h2"));

@@ -1,6 +1,6 @@
-// Beside the text: how long it is, how it will look, and quoting what somebody has selected.
-import { parse, pause } from "./api.js";
-import { make } from "./tools.js";
+// Beside the text: how long it is, how it will look, quoting what somebody has selected, and the names
+// that may follow an "@".
+import { make, parse, pause } from "./api.js";
 
 const UNSTORED =
   /[\0-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\p{NChar}]/gu;
@@ -18,7 +18,7 @@ export function startText(write) {
   const counter = make("p", { class: "help counter", hidden: "" });
   const shown = make("div", { class: "text", dir: "auto" });
   const panel = make(
-    "div", { id: "reply-preview", class: "preview", role: "region", "aria-label": view.t("preview"), hidden: "" },
+    "div", { id: "reply-preview", class: "preview", role: "region", tabindex: "0", "aria-label": view.t("preview"), hidden: "" },
     make("p", { class: "label" }, view.t("preview")), shown,
   );
   const toggle = form.querySelector("[value=preview]");
@@ -76,10 +76,97 @@ export function startText(write) {
   });
 }
 
+/** What may be the beginning of a name, up to the caret. */
+const BEGUN = /(?<![\p{L}\p{N}_])@([\p{L}\p{N}][^\n<>@#`]{0,79})$/u;
+/** A name that can be mentioned as it is, by the rules of the renderer. */
+const WHOLE = /^[\p{L}\p{N}][^\n<>@#`]*$/u;
+
+/** Lists who takes part in the thread, below the text, while a name is typed. @param {WriteForm} write */
+export function startMentions(write) {
+  const { view, source, form } = write;
+  const list = make("ul", { id: "reply-names", role: "listbox", class: "names", "aria-label": view.t("names"), hidden: "" });
+  source.after(list);
+  source.setAttribute("aria-autocomplete", "list");
+  source.setAttribute("aria-haspopup", "listbox");
+  /** No name begins with it; or it was taken from the list just now. */
+  let done = "\n";
+  let at = 0;
+  /** @type {AbortController | undefined} */
+  let asking;
+
+  const choose = (/** @type {number} */ index) => {
+    const options = [...list.children];
+    at = (index + options.length) % options.length;
+    options.forEach((option, nth) => option.setAttribute("aria-selected", `${nth === at}`));
+    options[at].scrollIntoView({ block: "nearest" });
+    source.setAttribute("aria-activedescendant", options[at].id);
+  };
+  const close = () => {
+    asking?.abort();
+    list.hidden = true;
+    list.replaceChildren();
+    source.removeAttribute("aria-activedescendant");
+    source.removeAttribute("aria-controls");
+  };
+  /** @type {Fn} */
+  const begun = () => {
+    const { selectionStart, selectionEnd, value } = source;
+    return selectionStart === selectionEnd && BEGUN.exec(value.slice(0, selectionEnd))?.[1];
+  };
+  const take = (/** @type {string} */ name) => {
+    const end = source.selectionEnd;
+    done = name;
+    write.insert(`${name} `, end - begun().length, end);
+    close();
+    source.focus();
+  };
+  const look = async () => {
+    const start = begun();
+    asking?.abort();
+    if (!start || start.startsWith(done) || view.focused !== source) return close();
+    const { signal } = (asking = new AbortController());
+    try {
+      const { data } = await view.api.json(`participants/?q=${encodeURIComponent(start)}`, { signal });
+      const names = data.participants.filter((/** @type {any} */ { name }) => WHOLE.test(name));
+      if (signal.aborted) return;
+      if (!names.length) {
+        done = start;
+        return close();
+      }
+      // An answer that comes late leaves the choice that was made meanwhile.
+      const chosen = at && list.children[at]?.querySelector("bdi")?.textContent;
+      list.replaceChildren(...names.map(/** @type {Fn} */ ({ name, number }, nth) => {
+        const option = make("li", { role: "option", id: `reply-name-${nth}` }, make("bdi", {}, name), ` #${number}`);
+        option.addEventListener("click", () => take(name));
+        return option;
+      }));
+      if (list.hidden) view.say(view.t("names_found", { n: names.length }));
+      list.hidden = false;
+      source.setAttribute("aria-controls", list.id);
+      choose(Math.max(0, names.findIndex((/** @type {any} */ { name }) => name === chosen)));
+    } catch {
+      if (!signal.aborted) close();
+    }
+  };
+  list.addEventListener("pointerdown", (/** @type {Event} */ event) => event.preventDefault());
+  source.addEventListener("blur", close);
+  form.addEventListener("input", look);
+  source.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (list.hidden || event.isComposing) return;
+    const { key } = event;
+    if (key === "ArrowDown") choose(at + 1);
+    else if (key === "ArrowUp") choose(at - 1);
+    else if (key === "Enter" || key === "Tab") list.children[at].click();
+    else if (key === "Escape") close();
+    else return;
+    event.preventDefault();
+  });
+}
+
 /** Offers to quote what is selected in a comment.
  * @param {View} view @param {(found: {number: number, text: string}) => void} quote */
 export function startQuoting(view, quote) {
-  /** @returns {any} number and text of what is selected, and where */
+  /** @returns {any} number and text of what is selected */
   const selected = () => {
     const selection = /** @type {any} */ (view.root).getSelection?.() ?? getSelection();
     const text = `${selection}`.trim();
@@ -91,25 +178,22 @@ export function startQuoting(view, quote) {
     const row = body && view.section.contains(body) && body.closest("[data-number]");
     // Three clicks select up to the beginning of what follows the paragraph.
     const isWhole = body?.contains(range.endContainer) || (!range.endOffset && row?.contains(range.endContainer));
-    return row && isWhole && { number: Number(row.dataset.number), text, range };
+    return row && isWhole && { number: Number(row.dataset.number), text };
   };
   const take = () => {
     const found = selected();
-    offer.hidden = true;
+    offer.remove();
     if (found) quote(found);
   };
-  const offer = make("button", { type: "button", class: "quote", hidden: "" }, view.t("quote"));
-  view.section.append(offer);
+  // It stands among what else can be done with the comment: beside the text it would cover some.
+  const offer = make("button", { type: "button", "data-do": "quote" }, view.t("quote"));
   offer.addEventListener("pointerdown", (/** @type {Event} */ event) => event.preventDefault());
   offer.addEventListener("click", take);
   document.addEventListener("selectionchange", () => {
     const found = selected();
-    offer.hidden = !found;
-    if (!found) return;
-    const end = found.range.getBoundingClientRect();
-    const frame = view.section.getBoundingClientRect();
-    offer.style.top = `${end.bottom - frame.top + 6}px`;
-    offer.style.left = `${Math.max(0, Math.min(end.left - frame.left, frame.width - offer.offsetWidth))}px`;
+    const choices = found && view.article(found.number)?.querySelector(".choices");
+    if (!choices) offer.remove();
+    else if (offer.parentElement !== choices) choices.append(offer);
   }, view);
   view.on("quote", take);
   return selected;

@@ -1,28 +1,37 @@
 /** "5 minutes ago", and the exact time on demand. */
 
-import { recall, remember } from "./api.js";
-import { make } from "./tools.js";
+import { make, recall, remember } from "./api.js";
 
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} seconds of each unit, and where the next begins */
-const UNITS = [["year", 31556952], ["month", 2629746], ["day", 86400], ["hour", 3600], ["minute", 60]];
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} milliseconds of each unit, and where the next begins */
+const UNITS = [["year", 365 * 864e5], ["month", 2629746e3], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
+
+/** Returns when the reader's day began. @param {number} time */
+const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+
+const TIMED = "li[data-number], .unseen li";
 
 /** @param {View} view */
 export function startTimes(view) {
   const words = new Intl.RelativeTimeFormat(view.lang, { numeric: "auto" });
+  // "last month" may be in this one's words the month before the last.
+  const figures = new Intl.RelativeTimeFormat(view.lang);
   const button = make("button", { type: "button", class: "quiet" }, view.t("exact_times"));
   let isExact = !!recall("settings", "exact");
 
   /** @param {HTMLTimeElement} time */
   function write(time) {
     time.title ||= time.textContent ?? "";
-    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
-    const [unit, size] = UNITS.find(([, least]) => -seconds >= least) ?? ["second", Infinity];
-    time.textContent = isExact ? time.title : words.format(Math.trunc(seconds / size) || 0, unit);
+    const then = Date.parse(time.dateTime);
+    const now = Date.now();
+    const [unit, size] = UNITS.find(([, least]) => now - then >= least) ?? ["second", Infinity];
+    const isDay = unit === "day";
+    const count = isDay ? Math.round((midnight(then) - midnight(now)) / size) : Math.trunc((then - now) / size);
+    time.textContent = isExact ? time.title : (/^[ym]/.test(unit) ? figures : words).format(count || 0, unit);
   }
   /** @param {HTMLElement[]} rows */
-  function refresh(rows = view.all("li[data-number]")) {
+  function refresh(rows = view.all(TIMED)) {
     button.setAttribute("aria-pressed", `${isExact}`);
-    button.hidden = !view.one("li[data-number]");
+    button.hidden = !view.one(TIMED);
     if (document.hidden) return;
     for (const row of rows) row.querySelectorAll(".facts time").forEach((/** @type {any} */ time) => write(time));
   }
@@ -38,7 +47,7 @@ export function startTimes(view) {
 
   view.tools.append(button);
   view.each(refresh);
-  view.on("gone", () => refresh());
+  for (const name of ["gone", "unseen"]) view.on(name, () => refresh());
   const timer = setInterval(refresh, 60_000);
   document.addEventListener("visibilitychange", () => refresh(), { signal: view.signal });
   view.signal.addEventListener("abort", () => clearInterval(timer));

@@ -24,7 +24,8 @@ const numberOf = (row) => Number(/** @type {HTMLElement} */ (row).dataset.number
 /**
  * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone"
  * with detail.number; "shown" after another page of the thread; "form" with a new detail.form; "own"
- * after its writer put something in; "held" with what waits; "viewer" with an Answer; "state".
+ * after its writer put something in; "held" with what waits; "unseen" after that was put in;
+ * "viewer" with an Answer; "state".
  */
 export class View extends EventTarget {
   /**
@@ -58,6 +59,8 @@ export class View extends EventTarget {
     this.reload = async () => {};
     /** Shows a comment, wherever it is; set by reading. @type {(number: number, from?: number) => Promise<boolean>} */
     this.go = async () => false;
+    /** Does that as a link does: with the address, and a way back. @type {(number: number, from?: number) => Promise<void>} */
+    this.visit = async () => {};
     /** @type {Promise<Answer> | undefined} */
     this.asked = undefined;
     this.regions = ["polite", "assertive"].map((live) => {

@@ -1,7 +1,6 @@
 /** What is new since the last visit, known to this browser alone. */
 
-import { recall, remember } from "./api.js";
-import { make } from "./tools.js";
+import { make, recall, remember } from "./api.js";
 
 /** @param {View} view */
 export async function startVisits(view) {

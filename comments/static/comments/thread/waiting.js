@@ -1,7 +1,6 @@
 /** The form until the scripts are there that it needs: what is typed stays, what is pressed is done then. */
 
-import { recall, remember } from "./api.js";
-import { button, make } from "./tools.js";
+import { button, make, recall, remember } from "./api.js";
 
 /** Returns a kept draft with what was typed before it was found. @param {string | undefined} kept @param {string} typed */
 export const joined = (kept = "", typed) =>

@@ -1,9 +1,8 @@
 // Writing, where it is read: replies in place, quoting, and what one has written.
 import { recall, remember } from "./api.js";
 import { WriteForm } from "./form.js";
-import { startMentions } from "./mentions.js";
 import { startOwn } from "./own.js";
-import { startQuoting } from "./text.js";
+import { startMentions, startQuoting } from "./text.js";
 
 /** Starts all that concerns writing in a thread. @param {View} view */
 export function startWriting(view) {
