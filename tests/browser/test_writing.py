@@ -295,15 +295,12 @@ def test_what_scripts_fail_at_is_posted_by_the_page(
 ) -> None:
     with visitor(chromium, live_server, OWN) as visit:
         page = visit()
-        page.route(
-            POSTS,
-            lambda route: (
-                route.fulfill(status=201, body="<no json", content_type="text/html")
-                if route.request.method == "POST"
-                else route.continue_()
-            ),
+        page.evaluate(
+            """() => {
+              window.reportError = () => {};
+              crypto.getRandomValues = () => { throw new Error("nothing is sent"); };
+            }"""
         )
-        page.evaluate("() => { window.reportError = () => {}; }")
         reply_to(page, 2)
         write(page, "By the form.")
         with page.expect_navigation():
@@ -311,6 +308,32 @@ def test_what_scripts_fail_at_is_posted_by_the_page(
         expect(page.locator("li[data-number='3']")).to_have_attribute("data-parent", "2")
         expect(page.locator("#comment-3")).to_contain_text("By the form.")
         expect(text_of(page)).to_have_value("")
+
+
+def test_what_was_answered_by_no_api_is_sent_again_by_hand_and_not_by_the_page(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        left: list[str] = []
+        page.on("framenavigated", lambda frame: left.append(frame.url))
+
+        def stored_and_garbled(route: Route) -> None:
+            if route.request.method == "POST":
+                route.fetch()
+                route.fulfill(status=201, body="<no json", content_type="text/html")
+            else:
+                route.continue_()
+
+        page.route(POSTS, stored_and_garbled)
+        write(page, "Only once.")
+        press(page, "Post")
+        expect(warned(page)).to_have_text("The connection was lost. Nothing you wrote is lost.")
+        page.unroute(POSTS)
+        page.locator("#reply").get_by_role("button", name="Try again").click()
+        expect(page.locator("#comment-3")).to_contain_text("Only once.")
+        assert left == []
+    assert stored()[2:] == ["Only once."]
 
 
 @both_places

@@ -232,7 +232,8 @@ export class WriteForm {
       reportError(error);
       this.tell("failed");
       this.isNative = !view.isEmbedded && !this.target.edit;
-      if (this.isNative) this.form.requestSubmit(this.main);
+      // Later: while the event is still under way, a form is not sent.
+      if (this.isNative) setTimeout(() => this.form.requestSubmit(this.main));
     });
   }
 
