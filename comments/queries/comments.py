@@ -281,6 +281,7 @@ _REFERRERS_ON_POSTGRESQL = """
     CROSS JOIN LATERAL (
         SELECT DISTINCT comment_id FROM comments_reference reference
         JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
+            AND naming.number <> wanted.number
         WHERE reference.thread_id = %s AND reference.number = wanted.number AND reference.linked
         ORDER BY reference.comment_id LIMIT %s
     ) found
@@ -293,6 +294,7 @@ _REFERRERS_ON_SQLITE = """
     CROSS JOIN comments_reference found ON found.id IN (
         SELECT min(reference.id) FROM comments_reference reference
         JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
+            AND naming.number <> wanted.value
         WHERE reference.thread_id = %s AND reference.number = wanted.value AND reference.linked
         GROUP BY reference.comment_id
         ORDER BY reference.comment_id LIMIT %s

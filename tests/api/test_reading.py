@@ -300,6 +300,13 @@ def test_queries_of_each_read_are_few_and_the_same_for_any_thread(
             assert get(client, f"/threads/thread-{comments}/{path}").status_code == 200
 
 
+def test_a_comment_that_names_itself_is_not_mentioned_by_itself(client: Client) -> None:
+    thread = make_thread()
+    post(thread, "This is #1.")
+    [item] = client.get(f"/api/v1/threads/{thread.key}/comments/").json()["items"]
+    assert item["references"] == {"to": [1], "from": [], "more": False}
+
+
 def test_back_links_beyond_the_first_fifty_are_said_to_be_cut(client: Client) -> None:
     thread = make_thread()
     post(thread)
