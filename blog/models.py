@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from hashlib import blake2s
 from typing import Any
 
 from django.conf import settings
@@ -90,7 +90,7 @@ class Post(models.Model):
         Thread, on_delete=models.PROTECT, related_name="post", editable=False
     )
     revision = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Another number after every saving."
+        default=0, editable=False, help_text="Another one whatever is saved: a digest of it."
     )
     document_digest = models.CharField(
         max_length=64, blank=True, editable=False, help_text="SHA-256 of the imported document."
@@ -113,7 +113,10 @@ class Post(models.Model):
 
     def save(self, **kwargs: Any) -> None:
         """Saves the post, as another revision."""
-        self.revision = secrets.randbelow(2**31)
+        fields = self._meta.concrete_fields
+        said = [getattr(self, one.attname) for one in fields if one.name not in {"id", "revision"}]
+        digest = blake2s(repr(said).encode(), digest_size=4).digest()
+        self.revision = int.from_bytes(digest, "big") // 2
         if (names := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*names, "revision"}
         super().save(**kwargs)

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(
                 default=0,
                 editable=False,
-                help_text="Another number after every saving.",
+                help_text="Another one whatever is saved: a digest of it.",
             ),
         ),
     ]
