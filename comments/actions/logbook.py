@@ -147,10 +147,7 @@ def _row(
     row.row_hash = row_hash(
         {name: getattr(row, name) for name in HASHED}, previous_hash=previous_hash
     )
-    if store is AT_ONCE:
-        row.save(force_insert=True)
-    else:
-        store.insert(row)
+    store.insert(row)
     count_logged(row)
     if salt:
         LogText.objects.create(row=row, salt=salt, public_reason=public_reason, note=note)

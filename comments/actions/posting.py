@@ -98,17 +98,18 @@ def submit_comment(
         reply_to=reply_to,
         now=now,
     )
+    said = _said_by_stranger(thread_id, writer, cleaned, reply_to_number)
     submitted = _store(
         thread_id=thread_id,
         writer=writer,
         text=text,
         screened=screened,
         reply_to_number=reply_to_number,
+        said=said,
         now=now,
         request=request,
     )
     note_written(screened, now=now)
-    said = _said_by_stranger(thread_id, writer, cleaned, reply_to_number)
     if said is not None:
         cache.set(said, 1, timeout=SAME_TEXT_SECONDS)
     comment = submitted.comment
@@ -125,6 +126,7 @@ def _store(
     text: LinkedText,
     screened: Screened,
     reply_to_number: int | None,
+    said: str | None,
     now: datetime,
     request: Request | None,
 ) -> Submitted:
@@ -132,7 +134,6 @@ def _store(
     thread = lock_thread(thread_id)
     check_open(thread)
     reply_to = _answered(thread, reply_to_number)
-    said = _said_by_stranger(thread_id, writer, text.source, reply_to_number)
     if said is not None and cache.get(said):
         raise DuplicateComment()
     store = Together()

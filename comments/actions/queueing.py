@@ -27,7 +27,7 @@ def enqueue(
 
     Args:
         weight: of what speaks against it, such as the flags of readers; more is sooner.
-        store: what a comment is stored with that nobody has seen yet.
+        store: what the comment is stored with.
     """
     fields = {
         "site_id": thread.site_id,
@@ -37,9 +37,9 @@ def enqueue(
         "urgency": urgency_of(why=why.value, weight=weight, visible=comment.visible),
         "blind": blind,
     }
-    is_new = store is not AT_ONCE
-    if is_new or not QueueItem.objects.filter(pk=comment.pk).update(**fields):
-        store.insert(QueueItem(comment_id=comment.pk, entered_at=now, **fields))
+    row = QueueItem(comment_id=comment.pk, entered_at=now, **fields)
+    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in fields)
+    store.insert(row, on_conflict=f"ON CONFLICT (comment_id) DO UPDATE SET {changed}")
 
 
 def take_off(comment: Comment) -> None:

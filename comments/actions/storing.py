@@ -23,8 +23,12 @@ class Store:
     """Stores each row as it is given."""
 
     def insert(self, row: models.Model, *, on_conflict: str = "") -> None:
-        """Stores a new row; a primary key that the database gives is not known afterwards."""
-        _execute(_insert(row, on_conflict))
+        """Stores a new row; what is stored at once has its primary key afterwards."""
+        text, parameters = _insert(row, on_conflict)
+        key = row._meta.pk
+        found = fetch(f'{text} RETURNING "{key.column}"', parameters, try_connection=False)
+        if found:
+            setattr(row, key.attname, found[0][0])
 
     def update(self, row: models.Model, *names: str) -> None:
         """Stores these fields of a row that is there."""

@@ -171,9 +171,10 @@ def _keep(
     cookies = set(response.cookies)
     cuts: Cuts = ()
     if isinstance(response, StrangersPage) and response.standing is not None:
-        page, cuts, body = body, cuts_of(body, response.own), b""
-        mark = repr((key, surroundings, response.standing.question.rows)).encode()
-        response.page_key = blake2s(mark, digest_size=16).hexdigest()
+        cuts = cuts_of(body, response.own)
+        # By what it says, so that the cuts are those of the page that is found under this key.
+        page = with_values(body, cuts, [" " * len(value) for value in response.own])
+        response.page_key, body = blake2s(page, digest_size=16).hexdigest(), b""
         store.get_or_make(response.page_key, lambda: b"\n" + page)
         cookies.discard(settings.CSRF_COOKIE_NAME)
     if response.standing is None or cookies or len(body) > LARGEST_BODY:

@@ -38,24 +38,19 @@ class Place:
 
     def with_(self, fragment: str = "", **ours: object) -> str:
         """Returns an address of this page, relative to it, with these parameters of ours."""
-        if not self.kept:
-            # Nearly always so, and asked for five times for each comment.
-            text = "&".join(
-                f"{name}={one if isinstance(one, int) else quote_plus(str(one))}"
-                for name, one in ours.items()
-                if one is not None
-            )
-            if not text:
-                text = self.path
-            else:
-                text = f"{self.path}?{text}" if self.is_elsewhere else f"?{text}"
-            return f"{text}#{fragment}" if fragment else text
-        query = self.kept.copy()
-        for name, value in ours.items():
-            if value is not None:
-                query[name] = str(value)
-        text = f"?{query.urlencode()}" if query else self.path
-        if query and self.is_elsewhere:
+        # Written out: a page asks for five of these for each comment.
+        said = [
+            f"{name}={value if isinstance(value, int) else quote_plus(str(value))}"
+            for name, value in ours.items()
+            if value is not None
+        ]
+        if self.kept:
+            kept = self.kept.copy()
+            for name in (name for name, value in ours.items() if value is not None):
+                kept.pop(name, None)
+            said = [kept.urlencode(), *said] if kept else said
+        text = f"?{'&'.join(said)}" if said else self.path
+        if said and self.is_elsewhere:
             text = f"{self.path}{text}"
         return f"{text}#{fragment}" if fragment else text
 

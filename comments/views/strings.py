@@ -34,6 +34,7 @@ def script_strings() -> str:
 
 @lru_cache
 def _as_json(language: str, zone: str) -> str:
+    """Returns them; the language and the zone are those that are in force."""
     return json.dumps({**_texts(), **_plurals()}, ensure_ascii=False, separators=(",", ":"))
 
 

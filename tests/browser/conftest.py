@@ -15,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from blog.importing import digest_of, import_document
 from blog.seed import decode_document, parse_document
 from comments.models import Thread
+from tests.browser.embedding import Elsewhere, page_elsewhere
 from tests.browser.places import make_talk
 from tests.conftest import ROOT
 from tests.making import make_moderator, post
@@ -88,3 +89,10 @@ def talk(site: Site) -> Thread:
     post(thread, "Rivers run to the sea.", name="Ana Müller")
     post(thread, "Second thoughts.", name="Bo", to=1)
     return thread
+
+
+@pytest.fixture
+def elsewhere(live_server: LiveServer) -> Iterator[Elsewhere]:
+    """Returns a page on another origin."""
+    with page_elsewhere(live_server.url) as page:
+        yield page

@@ -7,85 +7,35 @@ complains about fails the test.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
 
-import jwt
 import pytest
 from django.contrib.sites.models import Site
 from django.utils import timezone
-from playwright.sync_api import Page, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from comments.models import Comment, Thread
 from tests.browser.asking import asked_in_a_thread
-from tests.browser.browsers import DESK, PHONE, Opener, overflow
-from tests.browser.browsers import opener as opener_at
-from tests.browser.embedding import Elsewhere, allow, page_elsewhere
-from tests.browser.pen import press, reply_to, stored, text_of, warned, write
-from tests.browser.places import OWN, make_post, visitor
+from tests.browser.browsers import DESK, PHONE, overflow
+from tests.browser.embedding import Elsewhere, allow
+from tests.browser.hosting import (
+    ADVISED,
+    heard_of,
+    opener,
+    talk_elsewhere,
+    token,
+    wait_to_hear,
+)
+from tests.browser.places import make_post
 from tests.making import post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-SECRET = "a-secret-of-the-host-that-is-long-enough"
-REFUSED = ("Failed to load resource", "blocked by CORS policy")
-"""What Chromium logs of each answer that is a refusal, whoever handles it."""
-
-ADVISED = (*REFUSED, "<comment-thread> ")
-"""The same where the element says on the console what its host's developer can mend."""
-
-LATER = re.compile(r"/thread/(writing|live|keyboard)\.js$")
-"""The modules that nobody needs to read."""
-
-
-@pytest.fixture
-def elsewhere(live_server: LiveServer) -> Iterator[Elsewhere]:
-    """Returns a page on another origin."""
-    with page_elsewhere(live_server.url) as page:
-        yield page
-
 
 @pytest.fixture
 def talk(site: Site, elsewhere: Elsewhere) -> Thread:
-    """Returns a thread of three comments, which the other origin may show."""
-    thread = make_post(site, "talk")
-    post(thread, "First.", name="Ana")
-    post(thread, "I agree with #1.", name="Bo", to=1)
-    post(thread, "שלום לכולם", name="Cy")
-    allow(elsewhere.origin, jwt_algorithm="HS256", jwt_key=SECRET)
-    elsewhere.body = elsewhere.thread("talk")
-    return thread
-
-
-def opener(
-    path: str, elsewhere: Elsewhere, *, usual: Collection[str] | None = None
-) -> AbstractContextManager[Opener]:
-    """Gives a function that opens the page in a fresh profile; complaints fail the test."""
-    return opener_at(path, elsewhere.origin, usual=usual or REFUSED)
-
-
-def heard_of(page: Page, name: str) -> list[Any]:
-    """Returns what the host's page heard under a name."""
-    return [detail for kind, detail in page.evaluate("heard") if kind == f"comment-thread-{name}"]
-
-
-def wait_to_hear(page: Page, names: str) -> None:
-    """Waits until the page has heard of something; its policy forbids to wait by a string."""
-    expect(page.locator("body")).to_have_attribute("data-heard", re.compile(names))
-
-
-def token(**claims: Any) -> str:
-    """Returns a token of the host for its own user."""
-    told = {
-        "sub": "u-1",
-        "name": "Hana",
-        "jti": "one",
-        "exp": timezone.now() + timedelta(minutes=5),
-    }
-    return jwt.encode({**told, **claims}, SECRET, algorithm="HS256")
+    """Returns the thread that the page elsewhere shows."""
+    return talk_elsewhere(site, elsewhere)
 
 
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
@@ -450,6 +400,7 @@ def test_what_cannot_be_shown_is_said_in_the_language_with_the_hosts_link(
         expect(alert).to_have_css("border-right-style", "solid")
         expect(alert).to_have_css("font-family", re.compile("system-ui"))
         expect(page.get_by_role("link", name="Comments")).to_be_visible()
+        wait_to_hear(page, "error")
         (error,) = heard_of(page, "error")
         assert error["status"] == 404
         assert error["message"]
@@ -466,294 +417,3 @@ def test_an_error_without_an_answer_has_a_message_for_the_host_too(
         wait_to_hear(page, "error")
         expected = {"status": 0, "code": "", "message": "The comments cannot be loaded."}
         assert heard_of(page, "error") == [expected]
-
-
-# --- what a developer can mend ----------------------------------------------------------------
-
-
-def advice_on(page: Page) -> list[str]:
-    """Returns what the element says on the console of a page, from now on."""
-    said: list[str] = []
-    page.on(
-        "console",
-        lambda message: said.append(message.text) if "<comment-" in message.text else None,
-    )
-    return said
-
-
-def test_an_origin_that_is_not_allowed_is_told_from_a_server_that_is_away(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    allow("https://www.example.org")
-    with opener(chromium, elsewhere, usual=ADVISED) as open_:
-        page = open_()
-        expect(page.get_by_role("alert")).to_contain_text("The comments cannot be loaded.")
-        wait_to_hear(page, "error")
-        ((status, code, message),) = [
-            (error["status"], error["code"], error["message"]) for error in heard_of(page, "error")
-        ]
-        assert (status, code) == (0, "origin_not_allowed")
-        assert "allowed origins" in message
-        said = advice_on(page)
-        page.get_by_role("button", name="Try again").click()
-        wait_to_hear(page, "error error")
-        assert len(said) == 1
-        assert said[0].endswith(message)
-
-
-def test_a_posts_page_as_src_is_named_and_not_asked_for(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    elsewhere.body = elsewhere.thread("talk").replace("/api/v1/threads/", "/posts/")
-    with opener(chromium, elsewhere, usual=ADVISED) as open_:
-        page = open_()
-        wait_to_hear(page, "error")
-        (error,) = heard_of(page, "error")
-        assert (error["status"], error["code"]) == (0, "src_invalid")
-        assert "/api/v1/threads/KEY/" in error["message"]
-
-
-def test_the_closing_slash_of_an_address_may_be_left_out(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    count = f'<comment-count src="{elsewhere.api[:-1]}" key="talk">?</comment-count>'
-    elsewhere.body = count + elsewhere.thread("talk").replace("/talk/", "/talk")
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        expect(page.locator("#comment-3")).to_be_visible()
-        expect(page.locator("comment-count")).to_have_text("3")
-
-
-def test_an_order_and_a_language_that_are_not_known_are_said_and_the_thread_shows(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    elsewhere.body = elsewhere.thread("talk", 'sort="silly" lang="fr"')
-    with opener(chromium, elsewhere, usual=ADVISED) as open_:
-        page = open_()
-        said = advice_on(page)
-        page.reload()
-        expect(page.locator("a[data-sort=oldest]")).to_have_attribute("aria-current", "true")
-        expect(page.locator("section.thread")).to_have_attribute("lang", "en")
-        assert {text.partition(": ")[0] for text in said} == {
-            "<comment-thread> fr",
-            "<comment-thread> silly",
-        }
-
-
-def test_attributes_are_properties_also_if_set_before_the_script_is_there(
-    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
-) -> None:
-    post(make_post(site, "other"), "In the other thread.", name="Eve")
-    elsewhere.body = "<comment-thread></comment-thread><comment-count>?</comment-count>"
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        held: list[Route] = []
-        page.route("**/comment-thread.js", lambda route: held.extend([route]))
-        page.reload(wait_until="commit")
-        page.locator("comment-count").wait_for()
-        page.evaluate(
-            """([api, token]) => {
-                const [thread, count] = document.body.querySelectorAll(":not(h1)");
-                Object.assign(thread, { src: `${api}threads/talk/`, sort: "newest", token });
-                Object.assign(count, { src: api, key: "other" });
-            }""",
-            [elsewhere.api, token()],
-        )
-        for route in held:
-            route.continue_()
-        page.unroute_all()
-        expect(page.locator("li[data-number]").first).to_have_attribute("data-number", "3")
-        expect(page.locator("comment-count")).to_have_text("1")
-        expect(page.locator(".writing-as")).to_contain_text("Hana")
-        thread = page.locator("comment-thread")
-        assert thread.evaluate("it => [it.sort, it.getAttribute('sort')]") == ["newest", "newest"]
-        thread.evaluate("it => { it.src = it.src.replace('talk', 'other') }")
-        expect(page.locator("#comment-1")).to_contain_text("In the other thread.")
-
-
-def test_a_count_beside_the_thread_follows_it(
-    talk: Thread, site: Site, elsewhere: Elsewhere, chromium: str
-) -> None:
-    post(make_post(site, "other"), "In the other thread.", name="Eve")
-    counts = [
-        f'<comment-count src="{elsewhere.api}" key="{key}">?</comment-count>'
-        for key in ("talk", "other")
-    ]
-    elsewhere.body = f"{''.join(counts)}{elsewhere.thread('talk')}"
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        expect(page.locator("comment-count")).to_have_text(["3", "1"])
-        write(page, "One more.", name="Dan")
-        press(page, "Post")
-        expect(page.locator("comment-count")).to_have_text(["4", "1"])
-        asked_in_a_thread(lambda: post(talk, "Live.", name="Eve"))
-        page.evaluate("dispatchEvent(new Event('online'))")
-        expect(page.locator("comment-count")).to_have_text(["5", "1"])
-
-
-# --- before there is what writes --------------------------------------------------------------
-
-
-class HeldBack:
-    """The modules of writing, asked for by a page that is loaded again, and not answered."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.routes: list[Route] = []
-        page.route(LATER, self.hold)
-        page.reload()
-        expect(page.locator("#comment-3")).to_be_visible()
-
-    def hold(self, route: Route) -> None:
-        """Leaves a request unanswered."""
-        self.routes.append(route)
-
-    def release(self) -> None:
-        """Lets them come, and waits until they are at work."""
-        for route in self.routes:
-            route.continue_()
-        self.page.unroute(LATER)
-        expect(self.page.locator("#reply .cancel")).to_be_attached()
-
-
-def test_a_thread_is_read_and_written_in_before_what_writes_is_there(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        held = HeldBack(page)
-        assert heard_of(page, "ready") == [{"count": 3}]
-        colour = "it => getComputedStyle(it).backgroundColor"
-        assert page.locator("button.main").evaluate(colour) == "rgb(23, 84, 155)"
-        page.locator("a[data-sort=newest]").click()
-        expect(page.locator("li[data-number]").first).to_have_attribute("data-number", "3")
-        page.get_by_role("button", name="Collapse 1 reply").click()
-        expect(page.locator("#comment-2")).to_be_hidden()
-
-        write(page, "early.", name="Dan")
-        page.keyboard.press("Home")
-        page.keyboard.type("Written ")
-        held.release()
-        expect(text_of(page)).to_be_focused()
-        page.keyboard.type("very ")
-        expect(text_of(page)).to_have_value("Written very early.")
-        press(page, "Post")
-        expect(page.locator("#comment-4")).to_contain_text("Written very early.")
-        expect(page.locator("#comment-4 .author")).to_have_text("Dan")
-        wait_to_hear(page, "posted")
-        expect(page).to_have_url(f"{elsewhere.origin}/")
-
-
-def test_what_is_pressed_before_what_writes_is_there_is_done_once_it_is(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        held = HeldBack(page)
-        write(page, "Posted early.", name="Dan")
-        press(page, "Post")
-        page.get_by_role("textbox", name="Name").press("Enter")
-        expect(page.locator("#reply button.main")).to_have_text("Sending…")
-        held.release()
-        expect(page.locator("#comment-4")).to_contain_text("Posted early.")
-        expect(page.locator("#reply button.main")).to_have_text("Post")
-
-        held = HeldBack(page)
-        reply_to(page, 1)
-        held.release()
-        expect(page.get_by_role("heading", name="Reply to #1 by")).to_be_visible()
-        expect(text_of(page)).to_be_focused()
-
-        held = HeldBack(page)
-        write(page, "Not", name="Dan")
-        press(page, "Post")
-        text_of(page).press_sequentially(" finished")
-        expect(page.locator("#reply button.main")).to_have_text("Post")
-        held.release()
-        expect(text_of(page)).to_have_value("Not finished")
-
-        held = HeldBack(page)
-        write(page, "And more.", name="Dan")
-        press(page, "Post")
-        held.release()
-        expect(text_of(page)).to_have_value("Not finished\n\nAnd more.")
-        expect(page.locator("#reply")).to_contain_text("What you had begun to write here is back.")
-        assert stored()[3:] == ["Posted early."]
-        expect(page).to_have_url(f"{elsewhere.origin}/")
-
-
-def test_a_thread_is_read_where_what_writes_cannot_be_loaded_and_no_text_is_lost(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    elsewhere.lang = "de"
-    with opener(chromium, elsewhere) as open_:
-        page = open_()
-        page.route(LATER, lambda route: route.abort())
-        page.reload()
-        notice = page.locator("#reply .notice")
-        expect(notice).to_contain_text("Prüfen Sie Ihre Verbindung")
-        page.locator("#comment-2 .text a").click()
-        expect(page.locator("#comment-1")).to_be_focused()
-        write(page, "Trotzdem.", name="Dan")
-        press(page, "Absenden")
-        expect(warned(page)).to_contain_text("Prüfen Sie Ihre Verbindung")
-        expect(page.locator("#reply button.main")).to_have_text("Absenden")
-        # Made anew, or loaded again: what was typed is there.
-        page.evaluate("document.querySelector('comment-thread').lang = 'en'")
-        expect(page.get_by_role("heading", name="3 comments")).to_be_visible()
-        page.unroute(LATER)
-        page.reload()
-        expect(text_of(page)).to_have_value("Trotzdem.")
-        text_of(page).fill("")
-
-        page.route(LATER, lambda route: route.abort())
-        page.reload()
-        write(page, "Noch einmal.", name="Dan")
-        press(page, "Absenden")
-        expect(warned(page)).to_contain_text("Prüfen Sie Ihre Verbindung")
-        page.unroute(LATER)
-        notice.get_by_role("button").click()
-        expect(page.locator("#comment-4")).to_contain_text("Noch einmal.")
-        assert stored()[3:] == ["Noch einmal."]
-        expect(page).to_have_url(f"{elsewhere.origin}/#comment-1")
-
-
-def test_a_thread_is_read_where_what_writes_throws_and_no_text_is_lost(
-    talk: Thread, elsewhere: Elsewhere, chromium: str
-) -> None:
-    broken = 'export function startOwn() { throw new Error("broken") }'
-    with opener(chromium, elsewhere, usual=(*REFUSED, "Error: broken")) as open_:
-        page = open_()
-        page.route(
-            "**/thread/own*.js",
-            lambda route: route.fulfill(body=broken, content_type="text/javascript"),
-        )
-        page.reload()
-        expect(page.locator("#reply p.notice")).to_contain_text("This could not be loaded.")
-        page.get_by_role("button", name="Collapse 1 reply").click()
-        expect(page.locator("#comment-2")).to_be_hidden()
-        write(page, "All the same.", name="Dan")
-        page.unroute("**/thread/own*.js")
-        page.reload()
-        expect(text_of(page)).to_have_value("All the same.")
-        press(page, "Post")
-        expect(page.locator("#comment-4")).to_contain_text("All the same.")
-
-
-def test_the_posts_page_is_read_and_posts_where_what_writes_cannot_be_loaded(
-    talk: Thread, live_server: LiveServer, chromium: str
-) -> None:
-    with visitor(chromium, live_server, OWN) as visit:
-        page = visit()
-        page.route(LATER, lambda route: route.abort())
-        page.reload()
-        page.get_by_role("button", name="Collapse 1 reply").click()
-        expect(page.locator("#comment-2")).to_be_hidden()
-        write(page, "By the page.", name="Dan")
-        press(page, "Post")
-        expect(page.locator("#comment-4")).to_contain_text("By the page.")
-        expect(page.locator("#reply .notice")).to_have_count(0)
-        page.unroute(LATER)
-        page.reload()
-        expect(page.locator("#reply .cancel")).to_be_attached()
-        expect(text_of(page)).to_have_value("")
