@@ -9,7 +9,7 @@ from blog.seed.document import Block, Item
 
 
 def to_markup(blocks: Iterable[Block]) -> str:
-    """Returns blocks as HTML: p, h3, ul, ol, li, blockquote, br and nothing else, all text escaped.
+    """Returns blocks as HTML: p, h2, ul, ol, li, blockquote, br and nothing else, all text escaped.
 
     No attribute but `start` of a numbered list that does not begin with 1. No-break spaces stay
     the characters they are.
@@ -26,7 +26,7 @@ def _block_markup(block: Block) -> str:
     text = _escaped(block.text)
     if block.kind == "quote":
         return f"<blockquote>\n<p>{text}</p>\n</blockquote>"
-    return f"<h3>{text}</h3>" if block.kind == "heading" else f"<p>{text}</p>"
+    return f"<h2>{text}</h2>" if block.kind == "heading" else f"<p>{text}</p>"
 
 
 def _item_markup(item: Item) -> str:

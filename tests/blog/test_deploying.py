@@ -40,7 +40,7 @@ def test_the_documented_environment_is_clean_to_djangos_checks(tmp_path: Path) -
     found = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=ROOT,
-        env={**os.environ, **told, "DJANGO_SETTINGS_MODULE": "blog.settings"},
+        env={"PATH": os.environ["PATH"], **told, "DJANGO_SETTINGS_MODULE": "blog.settings"},
         capture_output=True,
         text=True,
         check=False,

@@ -53,7 +53,7 @@ def test_document_is_stored_whole() -> None:
     assert parts[0][1] == "The USSR and the Old Middle East"
     assert stored.series_part == SeriesPart.objects.get(part=4)
     assert stored.body_html.count("<li>") == 9
-    assert stored.body_html.count("<h3>") == 3
+    assert stored.body_html.count("<h2>") == 3
     assert "\u00a0" in stored.body_html or "&nbsp;" in stored.body_html
     assert "Alexander Maistrovoy was born in Moscow" in stored.author_notes_html
     assert "Alexander Maistrovoy" not in stored.body_html

@@ -72,7 +72,7 @@ def test_the_post_is_shown_with_all_that_its_document_says(post: Post) -> None:
     shown = text_of(article)
     assert "By Ted Belman and Alex Maistrovoy April 18/21 · 27 April 2023 · 9 comments" in shown
     assert "Under Vladimir Putin, Moscow is positioning itself" in shown
-    assert [text_of(one) for one in article.iter("h3")][:2] == [
+    assert [text_of(one) for one in article.iter("h2")][:2] == [
         "Pragmatic Reasons",
         "Cultural Reasons",
     ]

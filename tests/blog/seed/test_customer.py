@@ -114,8 +114,8 @@ def test_other_line_ends_bullets_and_spaces_give_the_same_document(text: str) ->
 
 def test_body_becomes_markup() -> None:
     markup = to_markup(customer().body)
-    counts = {tag: markup.count(f"<{tag}>") for tag in ("p", "h3", "ul", "li")}
-    assert counts == {"p": 30, "h3": 3, "ul": 2, "li": 9}
+    counts = {tag: markup.count(f"<{tag}>") for tag in ("p", "h2", "ul", "li")}
+    assert counts == {"p": 30, "h2": 3, "ul": 2, "li": 9}
     assert f"to the Kremlin{NBSP}March 2" in markup
-    assert "<h3>“Jewish influence” in Washington</h3>" in markup
+    assert "<h2>“Jewish influence” in Washington</h2>" in markup
     assert "Israeli company Ariel R&amp;D launched" in markup
