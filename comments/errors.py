@@ -121,7 +121,9 @@ class ValidationFailed(Refusal):
     title = gettext_noop("Some fields are not acceptable.")
 
     def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
-        super().__init__(detail or together(*(error.detail for error in errors)))
+        # Several fields may be wrong in the same way, which is said once.
+        said = dict.fromkeys(error.detail for error in errors)
+        super().__init__(detail or together(*said))
         self.errors = tuple(errors)
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import jwt
 from django.contrib.auth.models import AbstractBaseUser
@@ -17,6 +18,7 @@ from comments.actions.people import host_participant
 from comments.errors import AuthRequired
 from comments.models import ApiToken, Participant, TokenUse
 from comments.queries.sites import SiteProfile
+from comments.rules.names import clean_name, name_key
 from comments.words import gettext_noop
 
 SCOPES = ("read", "write", "moderate", "admin")
@@ -24,6 +26,7 @@ LONGEST_LIFE = timedelta(minutes=10)
 """A host's token that is valid for longer than this is refused: it is for one request."""
 CLOCKS_DIFFER_SECONDS = 30
 LONGEST_CLAIM = 255
+CLAIMS_OF_THE_LIBRARY = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 PREFIX = "rj_"
 """Begins every API token, so that scanners for leaked secrets know one."""
 
@@ -86,7 +89,7 @@ def sign_in_host_user(
     """Returns the participant for a host site's token (JWT, RFC 7519), which is used up by it.
 
     The algorithm is the one of the site's settings, never the one the token names (RFC 8725,
-    3.1). ``exp``, ``sub`` and ``jti`` are needed, ``name`` and ``email`` are taken if there.
+    3.1). ``exp``, ``sub``, ``jti`` and ``name`` are needed; ``email`` is taken if it is one.
 
     Args:
         request_digest: of a request with an ``Idempotency-Key``: its retry may carry the same
@@ -94,45 +97,123 @@ def sign_in_host_user(
 
     Raises:
         AuthRequired: the site takes no such tokens, or this one is forged, expired, valid for
-            too long, or used before.
+            too long, incomplete, or used before; ``detail`` says which.
     """
     if not profile.jwt_algorithm or not profile.jwt_key:
         raise AuthRequired(gettext_noop("This site takes no tokens of other sites."))
-    try:
-        claims = jwt.decode(
-            token,
-            profile.jwt_key,
-            algorithms=[profile.jwt_algorithm],
-            options={"require": ["exp", "sub", "jti"], "verify_aud": False, "verify_exp": False},
-        )
-        expires_at = datetime.fromtimestamp(int(claims["exp"]), tz=UTC)
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError, OverflowError):
-        raise AuthRequired(gettext_noop("The token is not valid.")) from None
+    claims = _signed_claims(token, profile=profile)
+    expires_at = _expiry(claims, now=now)
+    subject, jti = _text(claims, "sub"), _text(claims, "jti")
+    name, email = _name(claims), _text(claims, "email", is_needed=False)
     slack = timedelta(seconds=CLOCKS_DIFFER_SECONDS)
-    if not now - slack < expires_at <= now + LONGEST_LIFE + slack:
-        raise AuthRequired(
-            gettext_noop("The token has expired, or is valid for more than ten minutes.")
-        )
-    subject, jti = claims["sub"], claims["jti"]
-    name, email = claims.get("name", ""), claims.get("email", "")
-    texts_are_fit = (
-        all(
-            isinstance(text, str) and len(text) <= LONGEST_CLAIM and text.isprintable()
-            for text in (subject, jti, name, email)
-        )
-        and subject
-        and jti
-    )
-    if not texts_are_fit:
-        raise AuthRequired(gettext_noop("The token's claims are not valid."))
     _use_up(profile.id, jti, request_digest=request_digest, expires_at=expires_at + slack)
     return host_participant(
         site_id=profile.id,
         subject=subject,
-        name=name or subject,
+        name=name,
         email=_address(email),
         now=now,
     )
+
+
+def _signed_claims(token: str, *, profile: SiteProfile) -> dict[str, Any]:
+    """Returns what a token says, if the host site has signed it.
+
+    Raises:
+        AuthRequired: it has not, or there is no reading it.
+    """
+    try:
+        return jwt.decode(
+            token,
+            profile.jwt_key,
+            algorithms=[profile.jwt_algorithm],
+            # Claims are looked at one by one below, with the time of the request.
+            options={f"verify_{name}": False for name in CLAIMS_OF_THE_LIBRARY},  # type: ignore[arg-type]
+        )
+    except jwt.InvalidAlgorithmError:
+        detail = gettext_noop(
+            "The token is not signed by {algorithm}, the only algorithm that this site takes.",
+            algorithm=str(profile.jwt_algorithm),
+        )
+    except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
+        detail = gettext_noop("The token's signature does not fit the key of this site.")
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        detail = gettext_noop("The token is neither an API token nor a JWT.")
+    raise AuthRequired(detail)
+
+
+def _expiry(claims: dict[str, Any], *, now: datetime) -> datetime:
+    """Returns when a token expires.
+
+    Raises:
+        AuthRequired: it has, or not for more than ten minutes, or its time has not come.
+    """
+    slack = timedelta(seconds=CLOCKS_DIFFER_SECONDS)
+    expires_at = _time(claims, "exp")
+    if expires_at is None:
+        raise AuthRequired(gettext_noop("The token lacks the claim {claim}.", claim="exp"))
+    if expires_at <= now - slack:
+        raise AuthRequired(gettext_noop("The token has expired."))
+    if expires_at > now + LONGEST_LIFE + slack:
+        raise AuthRequired(gettext_noop("The token is valid for more than ten minutes."))
+    for claim in ("nbf", "iat"):
+        begins_at = _time(claims, claim)
+        if begins_at is not None and begins_at > now + slack:
+            raise AuthRequired(
+                gettext_noop("The token is not valid yet: its {claim} lies ahead.", claim=claim)
+            )
+    return expires_at
+
+
+def _time(claims: dict[str, Any], claim: str) -> datetime | None:
+    """Returns the time that a claim says; ``None`` where there is none.
+
+    Raises:
+        AuthRequired: it says something else.
+    """
+    if claims.get(claim) is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(claims[claim]), tz=UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        detail = gettext_noop(
+            "The token's {claim} has to be a time in seconds since 1970.", claim=claim
+        )
+        raise AuthRequired(detail) from None
+
+
+def _text(claims: dict[str, Any], claim: str, *, is_needed: bool = True) -> str:
+    """Returns the text that a claim says; ``""`` where there is none and none is needed.
+
+    Raises:
+        AuthRequired: it is missing, or is no text that can be stored.
+    """
+    text = claims.get(claim)
+    if text is None and is_needed:
+        raise AuthRequired(gettext_noop("The token lacks the claim {claim}.", claim=claim))
+    text = "" if text is None else text
+    is_fit = isinstance(text, str) and len(text) <= LONGEST_CLAIM and text.isprintable()
+    if not is_fit or (is_needed and not text):
+        detail = gettext_noop(
+            "The token's {claim} has to be a printable text of 1 to {most} characters.",
+            claim=claim,
+            most=LONGEST_CLAIM,
+        )
+        raise AuthRequired(detail)
+    return str(text)
+
+
+def _name(claims: dict[str, Any]) -> str:
+    """Returns the name to write under. ``sub`` is no substitute: it may be what nobody may read.
+
+    Raises:
+        AuthRequired: there is none that anybody could see.
+    """
+    name = _text(claims, "name", is_needed=False)
+    if not name_key(clean_name(name)):
+        detail = gettext_noop("The token says no name to write under: it needs the claim name.")
+        raise AuthRequired(detail)
+    return name
 
 
 def _address(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 from django import forms
@@ -11,6 +10,7 @@ from django.contrib import admin
 
 from comments.models import SiteSettings
 from comments.queries.sites import KEEP_SECONDS
+from comments.rules.origins import ANY, origin_named
 
 admin.site.site_title = "Rejoinder"
 admin.site.site_header = "Rejoinder"
@@ -19,23 +19,6 @@ admin.site.index_title = "Comments, people and posts"
 SHORTEST_SECRET = 32
 SECRETS = {"jwt_key": "jwt_algorithm", "webhook_secret": "webhook_url"}
 """Fields that are never shown again, each with the one without which nothing is kept in it."""
-
-
-def origin_named(text: str) -> str:
-    """Returns an origin as browsers send it (RFC 6454, 6.1), however it was typed.
-
-    Raises:
-        ValueError: it is not that of a web page.
-    """
-    parts = urlsplit(text.strip())
-    is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_bare:
-        raise ValueError(text)
-    host = parts.hostname.encode("idna").decode() if ":" not in parts.hostname else parts.hostname
-    host = f"[{host}]" if ":" in host else host
-    port = parts.port
-    is_default = port in {None, 80 if parts.scheme == "http" else 443}
-    return f"{parts.scheme}://{host}" + ("" if is_default else f":{port}")
 
 
 class OriginsField(forms.CharField):
@@ -59,6 +42,8 @@ class OriginsField(forms.CharField):
                 origins.append(origin_named(line))
             except ValueError:
                 wrong = f"{line} is no origin; one is https://www.example.org, without a path."
+                if ANY in line:
+                    wrong = f"{line} stands for many origins: name each, one on each line."
                 raise forms.ValidationError(wrong) from None
         return list(dict.fromkeys(origins))
 

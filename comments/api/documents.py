@@ -139,12 +139,14 @@ def read_html(name: str, summary: str, answer: str, *parameters: Any) -> dict[st
         (200, HTML): OpenApiResponse(
             response=OpenApiTypes.STR,
             description="With `Accept: text/html`: the same as the page of the thread shows it, "
-            "for nobody in particular. It has no form, but a link to the one on the page.",
+            "for nobody in particular. It has no form, but a link to the one on the page. "
+            "Parameters other than `sort`, `cursor` and `lang` are for JSON, and refused with 422.",
         )
     }
     return described
 
 
+ROOT = read("get_root", "Where to begin", "Root")
 THREAD_LOOKUP = read(
     "find_thread",
     "Which thread belongs to a page",

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from comments.actions.subscribing import Times, checked_address
 from comments.errors import ValidationFailed
 from comments.language import current_language, translated
+from comments.rules.websites import website_named
 from comments.words import gettext_noop
 
 LONGEST_NAME = 80
@@ -102,6 +103,14 @@ def _listed(error: Any) -> Any:
     return [error] if isinstance(error, str) else error
 
 
+class WebsiteField(serializers.URLField):
+    """Takes an address without a scheme as one of https, as our own form does."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Returns the address."""
+        return website_named(super().to_internal_value(data))
+
+
 class AuthorInput(StrictSerializer):
     """Who a guest says that he is."""
 
@@ -113,12 +122,12 @@ class AuthorInput(StrictSerializer):
         max_length=LONGEST_ADDRESS,
         help_text="Never shown to anybody but moderators.",
     )
-    url = serializers.URLField(
+    url = WebsiteField(
         required=False,
         allow_blank=True,
         default="",
         max_length=LONGEST_URL,
-        help_text="http or https.",
+        help_text="http or https; https if it says neither.",
     )
 
     def validate_url(self, value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -34,7 +35,7 @@ from comments.queries.comments import comment_by_number
 from comments.queries.events import changes_since
 from comments.queries.listing import Shape, context_of, list_comments, list_replies
 from comments.queries.people import matching_participants
-from comments.queries.sites import comment_path, thread_path
+from comments.queries.sites import API, absolute, comment_path, thread_path
 from comments.queries.threads import ThreadHead, counts_in, counts_question, thread_by_url
 from comments.views.answers import Standing
 from comments.views.fragments import comment_html, replies_html, section_html
@@ -45,6 +46,18 @@ DEEPEST_TREE = 10
 MOST_PER_PARENT = 50
 FORM = "form"
 """What a page as HTML comes ``?with=``: our element asks so, as it sends the form itself."""
+JSON_ALONE = ("shape", "limit", "depth", "per_parent", "since_number")
+"""Parameters that say how much of a thread comes as JSON."""
+
+
+class Root(ApiView):
+    """Where the API begins."""
+
+    @extend_schema(**docs.ROOT)
+    def get(self, request: Request) -> HttpResponse:
+        """Answers with the addresses that need no thread."""
+        names = ("threads", "counts", "schema", "docs")
+        return answer_made(request, {"links": {n: absolute(f"{API}/{n}/") for n in names}})
 
 
 class ThreadLookup(ApiView):
@@ -53,8 +66,11 @@ class ThreadLookup(ApiView):
     @extend_schema(**docs.THREAD_LOOKUP)
     def get(self, request: Request) -> HttpResponse:
         """Answers with the thread of ``?url=`` or ``?key=``; never makes one."""
-        url = text_parameter(request, "url", most=2000)
-        key = text_parameter(request, "key", most=200)
+        asked = _all_read(
+            url=lambda: text_parameter(request, "url", most=2000),
+            key=lambda: text_parameter(request, "key", most=200),
+        )
+        url, key = asked["url"], asked["key"]
         if bool(url) == bool(key):
             detail = gettext_noop("Send either url or key.")
             raise ValidationFailed([FieldError("#/url", "required", detail)])
@@ -87,27 +103,73 @@ def shape_of(request: Request, *, tree: bool = False) -> Shape:
     Raises:
         ValidationFailed: a parameter is not acceptable.
     """
-    since = request.query_params.get("since_number")
+    has_since = "since_number" in request.query_params
     return Shape(
-        shape="tree" if tree else choice(request, "shape", choices=("flat", "tree")),  # type: ignore[arg-type]
-        sort=choice(request, "sort", choices=SORTS),  # type: ignore[arg-type]
-        limit=whole_number(request, "limit", default=50, least=1, most=100),
-        depth=whole_number(request, "depth", default=3, least=1, most=DEEPEST_TREE),
-        per_parent=whole_number(request, "per_parent", default=3, least=1, most=MOST_PER_PARENT),
-        since_number=None
-        if since is None
-        else whole_number(request, "since_number", default=0, least=0, most=2**53),
+        **_all_read(
+            shape=lambda: "tree" if tree else choice(request, "shape", choices=("flat", "tree")),
+            sort=lambda: choice(request, "sort", choices=SORTS),
+            limit=lambda: whole_number(request, "limit", default=50, least=1, most=100),
+            depth=lambda: whole_number(request, "depth", default=3, least=1, most=DEEPEST_TREE),
+            per_parent=lambda: whole_number(
+                request, "per_parent", default=3, least=1, most=MOST_PER_PARENT
+            ),
+            since_number=lambda: (
+                whole_number(request, "since_number", default=0, least=0, most=2**53)
+                if has_since
+                else None
+            ),
+        )
     )
 
 
+def _all_read(**reads: Callable[[], Any]) -> dict[str, Any]:
+    """Returns what each of ``reads`` returns, by its name.
+
+    Raises:
+        ValidationFailed: one or more did; all that is wrong is in it.
+    """
+    found: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for name, read in reads.items():
+        try:
+            found[name] = read()
+        except ValidationFailed as refusal:
+            errors += refusal.errors
+    if errors:
+        raise ValidationFailed(errors)
+    return found
+
+
+def _check_for_html(request: Request, *, sorted_by: bool = False) -> None:
+    """Refuses what a page as HTML would not heed: how much of a thread it shows is our affair.
+
+    Args:
+        sorted_by: whether there is an order to choose.
+
+    Raises:
+        ValidationFailed: parameters are those of the JSON, or not acceptable.
+    """
+
+    def refuse(name: str) -> None:
+        detail = gettext_noop("{name} is for JSON; HTML comes without it.", name=name)
+        raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
+
+    wrong = [name for name in JSON_ALONE if name in request.query_params]
+    reads: dict[str, Callable[[], Any]] = {name: partial(refuse, name) for name in wrong}
+    if sorted_by:
+        reads["sort"] = lambda: choice(request, "sort", choices=SORTS)
+    _all_read(**reads)
+
+
 def _kept_query(request: Request) -> dict[str, str]:
-    names = ("shape", "sort", "limit", "depth", "per_parent", "since_number")
+    names = ("sort", *JSON_ALONE)
     return {name: request.query_params[name] for name in names if name in request.query_params}
 
 
 def answer_list(request: Request, *, head: ThreadHead, site: Site, now: datetime) -> HttpResponse:
     """Returns a page of a thread."""
     if wants_html(request):
+        _check_for_html(request, sorted_by=True)
         return _section(request, head=head, site=site, now=now, names=("sort", "cursor"))
     shape = shape_of(request)
     cursor = request.query_params.get("cursor") or None
@@ -195,6 +257,7 @@ class CommentContext(ApiView):
         """Answers with the comment, its ancestors and its first replies."""
         head = self.thread(key)
         if wants_html(request):
+            _check_for_html(request)
             return _section(
                 request, head=head, site=self.site, now=self.now, names=(), number=number
             )
@@ -220,6 +283,7 @@ class CommentReplies(ApiView):
         head = self.thread(key)
         cursor = request.query_params.get("cursor") or None
         if wants_html(request):
+            _check_for_html(request)
             return answer_html(
                 request,
                 head=head,

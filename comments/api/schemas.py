@@ -297,6 +297,7 @@ SUBSCRIBER_EXPORT = obj(
 
 COMPONENTS: Json = {
     "Comment": COMMENT,
+    "Root": obj({"links": obj(all_of(ADDRESS, "threads", "counts", "schema", "docs"))}),
     "Mention": MENTION,
     "Held": HELD,
     "Thread": THREAD,

@@ -28,6 +28,7 @@ THREAD = "threads/<str:key>/"
 COMMENT = f"{THREAD}comments/<number:number>/"
 
 urlpatterns = [
+    path("", reading.Root.as_view(), name="root"),
     path("threads/", reading.ThreadLookup.as_view(), name="thread-lookup"),
     path(THREAD, reading.ThreadDetail.as_view(), name="thread"),
     path(f"{THREAD}comments/", writing.ThreadComments.as_view(), name="thread-comments"),

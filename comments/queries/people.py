@@ -6,34 +6,63 @@ from collections.abc import Collection, Mapping
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import OuterRef, Subquery
 
-from comments.models import Comment, Participation
 from comments.queries.statements import any_of, fetch, objects
 from comments.rules.names import name_key, name_skeleton
 
 NAMES_SHOWN = 10
 
 
-def matching_participants(*, thread_id: int, start: str) -> list[tuple[str, int | None]]:
+def matching_participants(*, thread_id: int, start: str) -> list[tuple[str, int]]:
     """Returns names in this thread that begin with ``start``, with their latest comment's number.
 
-    One query, at most ``NAMES_SHOWN`` rows, in order of name. No address, no id.
+    One query, at most ``NAMES_SHOWN`` rows, in order of name. No address, no id. People of one name
+    are one row, as whoever wrote last under it spells it: a mention cannot tell them apart.
     """
-    latest = (
-        Comment.objects.filter(
-            thread_id=thread_id, author_id=OuterRef("participant_id"), visible=True
-        )
-        .order_by("-number")
-        .values("number")[:1]
+    key = name_key(start)
+    given = [thread_id, len(key), key, NAMES_SHOWN, thread_id, thread_id, NAMES_SHOWN + 1]
+    return [(name, number) for name, number in fetch(_NAMES, given)]
+
+
+# From one name to the next by the index, past everybody who has the same, until there are enough.
+# No EXISTS and no join: PostgreSQL would read all comments of the thread for it, at each step.
+_NAMES = """
+    WITH RECURSIVE names (place, name_key) AS (
+        SELECT 0, CAST('' AS TEXT)
+        UNION ALL
+        SELECT names.place + 1, CAST((
+            SELECT part.name_key FROM comments_participation part
+            WHERE part.thread_id = %s AND part.name_key > names.name_key
+                AND SUBSTR(part.name_key, 1, %s) = %s
+                AND (
+                    SELECT 1 FROM comments_comment comment
+                    WHERE comment.author_id = part.participant_id
+                        AND comment.thread_id = part.thread_id AND comment.visible LIMIT 1
+                ) = 1
+            ORDER BY part.name_key LIMIT 1
+        ) AS TEXT)
+        FROM names WHERE names.name_key IS NOT NULL AND names.place < %s
     )
-    rows = Participation.objects.filter(thread_id=thread_id, name_key__startswith=name_key(start))
-    return list(
-        rows.annotate(latest=Subquery(latest))
-        .filter(latest__isnull=False)
-        .order_by("name_key", "participant_id")
-        .values_list("name", "latest")[:NAMES_SHOWN]
-    )
+    SELECT (
+        SELECT part.name FROM comments_comment comment JOIN comments_participation part
+            ON part.thread_id = comment.thread_id AND part.participant_id = comment.author_id
+        WHERE comment.thread_id = %s AND comment.number = called.number
+    ), called.number
+    FROM (
+        SELECT names.place, (
+            SELECT MAX((
+                SELECT comment.number FROM comments_comment comment
+                WHERE comment.author_id = part.participant_id
+                    AND comment.thread_id = part.thread_id AND comment.visible
+                ORDER BY comment.number DESC LIMIT 1
+            ))
+            FROM comments_participation part
+            WHERE part.thread_id = %s AND part.name_key = names.name_key
+        ) AS number
+        FROM names ORDER BY names.place LIMIT %s
+    ) called
+    WHERE called.number IS NOT NULL ORDER BY called.place
+"""
 
 
 def who_is_meant(

@@ -27,6 +27,7 @@ from comments.errors import Refusal, ValidationFailed
 from comments.language import numeral, translated
 from comments.models import Format, Participant
 from comments.rules.subscribing import mail_address
+from comments.rules.websites import website_named
 
 LONGEST_KEY = 64
 LONGEST_ADDRESS = 254
@@ -124,6 +125,17 @@ class TextForm(forms.Form):
             self.add_error(field if field in self.fields else None, translated(error.detail))
 
 
+class WebsiteField(forms.URLField):
+    """An address, of https if it says nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(assume_scheme="https", **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        """Returns the address as it is stored."""
+        return str(super().to_python(website_named(str(value or ""))))
+
+
 class CommentForm(TextForm):
     """A new comment; a guest says who he is."""
 
@@ -143,11 +155,10 @@ class CommentForm(TextForm):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={"invalid": gettext_lazy("This is no e-mail address.")},
     )
-    url = forms.URLField(
+    url = WebsiteField(
         label=gettext_lazy("Website"),
         required=False,
         max_length=LONGEST_URL,
-        assume_scheme="https",
         widget=forms.TextInput(attrs={"autocomplete": "url", "inputmode": "url"}),
         error_messages={"invalid": gettext_lazy("This is no address of a website.")},
     )
@@ -203,7 +214,9 @@ class CommentForm(TextForm):
                 del self.fields[field]
             return
         if participant is None:
-            self.fields["name"].help_text = gettext("Whoever has written here may vote, too.")
+            self.fields["name"].help_text = gettext(
+                "Once you have written here, you may vote, too."
+            )
         if self.kept_email:
             self.fields["email"].help_text = gettext(
                 "Never shown. Yours is known; leave this empty."

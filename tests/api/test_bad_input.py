@@ -53,6 +53,8 @@ def send(client: Client, body: bytes | str, media_type: str = "application/json"
         ({"author": {"name": "x" * 81}}, "#/author/name", "too_long"),
         ({"author": {"name": "Ana", "email": "nobody"}}, "#/author/email", "invalid"),
         ({"author": {"name": "Ana", "url": "javascript:alert(1)"}}, "#/author/url", "invalid"),
+        ({"author": {"name": "Ana", "url": "mailto:ana@example.org"}}, "#/author/url", "invalid"),
+        ({"author": {"name": "Ana", "url": "nonsense"}}, "#/author/url", "invalid"),
         ({"author": {"name": "Ana", "is_staff": True}}, "#/author/is_staff", "unknown_field"),
         ({"number": 4}, "#/number", "unknown_field"),
         ({"a/b~c": 1}, "#/a~1b~0c", "unknown_field"),
@@ -69,6 +71,18 @@ def test_field_that_is_not_acceptable_is_named(
     assert body["code"] == "validation_failed"
     assert (pointer, code) in [(error["pointer"], error["code"]) for error in body["errors"]]
     assert Comment.objects.count() == Participant.objects.count() == 0
+
+
+def test_what_is_wrong_with_several_fields_is_said_once(client: Client) -> None:
+    make_thread()
+    problem = send(client, json.dumps({"number": 4, "author": {"is_staff": True}})).json()
+    assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [
+        ("#/number", "unknown_field"),
+        ("#/source", "required"),
+        ("#/author/is_staff", "unknown_field"),
+        ("#/author/name", "required"),
+    ]
+    assert problem["detail"] == "There is no such field. This field is required."
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,28 @@ def test_what_nobody_can_reach_is_a_problem_document() -> None:
         answer = get(f"{THREAD}comments/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
     assert get(f"{THREAD}comments/?cursor=nonsense").json()["code"] == "cursor_invalid"
-    assert get(f"{THREAD}comments/?sort=worst").json()["code"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("path", "pointers"),
+    [
+        ("?sort=worst", ["#/sort"]),
+        ("?shape=tree", ["#/shape"]),
+        ("?limit=abc&sort=worst&depth=3", ["#/limit", "#/depth", "#/sort"]),
+        ("?since_number=1&per_parent=3", ["#/per_parent", "#/since_number"]),
+        ("1/context/?depth=3", ["#/depth"]),
+        ("1/replies/?limit=1", ["#/limit"]),
+    ],
+)
+def test_a_parameter_that_html_would_not_heed_is_refused(path: str, pointers: list[str]) -> None:
+    post(make_thread(), "First.")
+    answer = get(f"{THREAD}comments/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    errors = answer.json()["errors"]
+    assert [error["pointer"] for error in errors] == pointers
+    if "depth" in path:
+        of_depth = "depth is for JSON; HTML comes without it."
+        assert of_depth in [error["detail"] for error in errors]
 
 
 def test_a_tombstone_has_nothing_of_the_comment() -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -16,8 +22,9 @@ from django.utils import timezone
 
 from comments.actions.people import token_of
 from comments.actions.signing_in import make_api_token
-from comments.models import ApiToken, Participant, SiteSettings
+from comments.models import ApiToken, Participant, SiteSettings, TokenUse
 from comments.queries.sites import forget_profiles
+from tests.conftest import CANNOT_RUN_HERE, ROOT
 from tests.making import make_moderator, make_thread, post
 
 pytestmark = pytest.mark.django_db
@@ -125,41 +132,134 @@ def test_retry_with_idempotency_key_may_carry_the_same_host_token(client: Client
     assert write(client, "One.", **headers).json() == first.json()
 
 
+A_TEXT = "has to be a printable text of 1 to 255 characters."
+A_TIME = "has to be a time in seconds since 1970."
+NO_NAME = "The token says no name to write under: it needs the claim name."
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "detail"),
     [
-        {"exp": 1},
-        {"exp": 4102444800},
-        {"exp": None},
-        {"exp": "soon"},
-        {"exp": 10**30},
-        {"sub": ""},
-        {"sub": 7},
-        {"sub": None},
-        {"jti": ""},
-        {"jti": "x" * 300},
-        {"name": ["Hana"]},
+        ({"exp": 1}, "The token has expired."),
+        ({"exp": 4102444800}, "The token is valid for more than ten minutes."),
+        ({"exp": None}, "The token lacks the claim exp."),
+        ({"exp": "soon"}, f"The token's exp {A_TIME}"),
+        ({"exp": 10**30}, f"The token's exp {A_TIME}"),
+        ({"exp": {}}, f"The token's exp {A_TIME}"),
+        ({"iat": 4102444800}, "The token is not valid yet: its iat lies ahead."),
+        ({"nbf": 4102444800}, "The token is not valid yet: its nbf lies ahead."),
+        ({"nbf": "soon"}, f"The token's nbf {A_TIME}"),
+        ({"sub": ""}, f"The token's sub {A_TEXT}"),
+        ({"sub": 7}, f"The token's sub {A_TEXT}"),
+        ({"sub": None}, "The token lacks the claim sub."),
+        ({"jti": ""}, f"The token's jti {A_TEXT}"),
+        ({"jti": None}, "The token lacks the claim jti."),
+        ({"jti": "x" * 300}, f"The token's jti {A_TEXT}"),
+        ({"name": ["Hana"]}, f"The token's name {A_TEXT}"),
+        ({"name": None}, NO_NAME),
+        ({"name": ""}, NO_NAME),
+        ({"name": " \u2800"}, NO_NAME),
+        ({"email": 7}, f"The token's email {A_TEXT}"),
     ],
 )
-def test_host_token_with_unfit_claims_is_refused(client: Client, changes: dict[str, Any]) -> None:
+def test_host_token_with_unfit_claims_is_refused_and_told_why(
+    client: Client, changes: dict[str, Any], detail: str
+) -> None:
     make_thread()
     host_key("HS256", SECRET)
     body = {name: value for name, value in claims(**changes).items() if value is not None}
     token = jwt.api_jws.encode(json.dumps(body).encode(), SECRET, algorithm="HS256")
-    assert write(client, "x", authorization=f"Bearer {token}").status_code == 401
+    answer = write(client, "x", authorization=f"Bearer {token}")
+    assert (answer.status_code, answer.json()["code"]) == (401, "auth_required")
+    assert answer.json()["detail"] == detail
+    assert not Participant.objects.exists()
+    assert not TokenUse.objects.exists()
 
 
-def test_host_token_signed_otherwise_is_refused(client: Client) -> None:
+def test_clocks_may_differ_by_half_a_minute(client: Client) -> None:
     make_thread()
     host_key("HS256", SECRET)
-    forged = [
-        jwt.encode(claims(), "another-secret-that-is-long-enough-too", algorithm="HS256"),
-        jwt.encode(claims(), "", algorithm="none"),
-        jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA"),
-    ]
-    for token in forged:
-        assert write(client, "x", authorization=f"Bearer {token}").status_code == 401
+    now = int(timezone.now().timestamp())
+    for jti, times in {
+        "ahead": {"iat": now + 20, "nbf": now + 20, "exp": now + 620},
+        "behind": {"iat": now - 620, "exp": now - 20},
+    }.items():
+        token = jwt.encode(claims(jti=jti, **times), SECRET, algorithm="HS256")
+        assert write(client, f"From {jti}.", authorization=f"Bearer {token}").status_code == 201
+
+
+@pytest.mark.parametrize("email", ["nonsense", "a@", "", None])
+def test_host_user_with_an_address_that_is_none_has_none(client: Client, email: str | None) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    token = jwt.encode(claims(email=email), SECRET, algorithm="HS256")
+    assert write(client, "x", authorization=f"Bearer {token}").status_code == 201
+    found = Participant.objects.get(subject="u-1")
+    assert (found.email, found.email_verified_at) == ("", None)
+
+
+def test_host_token_signed_otherwise_is_refused_and_told_why(client: Client) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    algorithm = "The token is not signed by HS256, the only algorithm that this site takes."
+    unread = "The token is neither an API token nor a JWT."
+    another = "another-secret-that-is-long-enough-too"
+    forged = {
+        jwt.encode(claims(), another, algorithm="HS256"): (
+            "The token's signature does not fit the key of this site."
+        ),
+        jwt.encode(claims(), "", algorithm="none"): algorithm,
+        jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA"): algorithm,
+        jwt.api_jws.encode(b"[1]", SECRET, algorithm="HS256"): unread,
+        "a.b.c": unread,
+        "nonsense": unread,
+    }
+    for token, detail in forged.items():
+        answer = write(client, "x", authorization=f"Bearer {token}")
+        assert (answer.status_code, answer.json()["detail"]) == (401, detail)
+        assert SECRET not in answer.content.decode()
     assert Participant.objects.count() == 0
+
+
+def example(mark: str) -> str:
+    """Returns the code of docs/embedding.md that has ``mark`` in it."""
+    text = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=\n*    ))+", text, re.MULTILINE)
+    [found] = [textwrap.dedent(block) for block in blocks if mark in block]
+    return found
+
+
+USER = {"id": 7, "name": "Hána", "email": "hana@example.org"}
+
+
+def signed_in_python() -> str:
+    names: dict[str, Any] = {}
+    exec(example("def comment_token"), names)
+    return str(names["comment_token"](SimpleNamespace(**USER)))
+
+
+def signed_in_node() -> str:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip(f"{CANNOT_RUN_HERE}no node on the PATH")
+    script = f"{example('function commentToken')}\nconsole.log(commentToken({json.dumps(USER)}));"
+    command = [node, "--input-type=module", "--eval", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("sign", [signed_in_python, signed_in_node])
+def test_host_tokens_as_the_documentation_signs_them_are_taken(
+    client: Client, monkeypatch: pytest.MonkeyPatch, sign: Callable[[], str]
+) -> None:
+    make_thread()
+    host_key("HS256", SECRET)
+    monkeypatch.setenv("COMMENTS_KEY", SECRET)
+    for _ in range(2):  # each has a jti of its own
+        answer = client.post("/api/v1/viewer/", headers={"authorization": f"Bearer {sign()}"})
+        assert answer.json()["name"] == "Hána", answer.json()
+    participant = Participant.objects.get()
+    assert (participant.subject, participant.email) == ("7", "hana@example.org")
 
 
 def test_host_token_changes_into_a_comment_token(client: Client) -> None:

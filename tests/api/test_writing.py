@@ -101,6 +101,13 @@ def test_reply_by_token_is_by_the_same_participant_and_needs_no_author(client: C
     assert Participant.objects.count() == 1
 
 
+def test_website_without_a_scheme_is_taken_as_https(client: Client) -> None:
+    make_thread()
+    author = {"name": "Ana", "url": " example.org/me "}
+    answer = send(client, {"source": "Hello.", "author": author})
+    assert answer.json()["author"]["url"] == "https://example.org/me"
+
+
 def test_author_is_ignored_for_a_signed_in_user(client: Client) -> None:
     make_thread()
     client.force_login(make_moderator("mona"))

@@ -171,3 +171,11 @@ def test_scripts_are_given_the_plural_forms_of_each_language(language: str) -> N
     plural = gettext.c2py(_plural_forms("comments", language))
     forms = {plural(number) for number in range(1_000)}
     assert {plural(number) for number in CATEGORIES[language].values()} == forms
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_hebrew_ends_with_the_hyphen_that_joins_it_to_what_follows(app: str) -> None:
+    """Templates put a space there: "מוזכרת ב־ #2"."""
+    catalog = read(ROOT / app / "locale" / "he" / "LC_MESSAGES" / "django.po")
+    said = [text for message in catalog for text in message.said.values()]
+    assert [text for text in said if text.endswith("־") or "־ " in text] == []

@@ -92,36 +92,75 @@ def test_nobody_is_sent_in_a_circle_or_to_where_nothing_is(client: Client, strea
 
 
 @pytest.mark.django_db
-def test_pages_of_the_site_and_of_whom_it_allows_may_listen() -> None:
+def test_pages_of_the_site_and_of_whom_it_allows_may_listen(client: Client) -> None:
+    make_thread()
     site = Site.objects.get(pk=1)
     SiteSettings.objects.update_or_create(
         site=site, defaults={"allowed_origins": ["https://host.example"]}
     )
     forget_profiles()
-    hosts = ["blog.example", ".example.org", "[::1]", "*"]
+    hosts = ["blog.example", ".example.org", "[::1]", "localhost", "testserver", "*"]
+    own = "https://www.blog.example"
     with (
-        with_options(SITE_URL="https://www.blog.example"),
+        with_options(SITE_URL=own, STREAM_URL=":8001"),
         override_settings(ALLOWED_HOSTS=hosts, CORS_ALLOWED_ORIGINS=["https://reader.example"]),
     ):
         profile = profile_of(site)
-        for origin in (
-            "https://www.blog.example",
-            "https://host.example",
-            "https://reader.example",
-            "http://blog.example:8000",
-            "https://example.org",
-            "https://a.example.org",
-            "http://[::1]:8000",
-        ):
-            assert may_listen(origin, profile=profile), origin
-        for origin in (
-            "https://evil.example",
-            "https://host.example:444",
-            "https://xexample.org",
-            "https://blog.example.evil.example",
-            "chrome-extension://blog.example",
-            "null",
-            "*",
-            "",
-        ):
-            assert not may_listen(origin, profile=profile), origin
+        for origin, expected in {
+            own: True,
+            "https://host.example": True,
+            "https://reader.example": True,
+            "https://evil.example": False,
+            "https://host.example:444": False,
+            "http://host.example": False,
+            # Hosts that are answered, but no page of the site, and nobody whom it has let in.
+            "http://www.blog.example": False,
+            "https://www.blog.example:8443": False,
+            "http://blog.example:8000": False,
+            "https://example.org": False,
+            "https://a.example.org": False,
+            "http://[::1]:8000": False,
+            "https://localhost": False,
+            "https://blog.example.evil.example": False,
+            "chrome-extension://blog.example": False,
+            "null": False,
+            "*": False,
+            "": False,
+        }.items():
+            assert may_listen(origin, profile=profile) is expected, origin
+            if origin != own:  # from which browsers send none to the API
+                answer = client.get("/api/v1/threads/a-thread/", headers={"origin": origin})
+                assert ("Access-Control-Allow-Origin" in answer) is expected, origin
+    forget_profiles()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("site_url", "stream_url", "may", "may_not"),
+    [
+        # What `make run` is, by each of its names.
+        (
+            "http://127.0.0.1:8000",
+            ":8001",
+            ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"],
+            ["http://localhost:8001", "http://localhost", "https://localhost:8000"],
+        ),
+        # Behind a proxy all is one origin, and another name is another page.
+        ("http://localhost", "/", ["http://localhost"], ["http://127.0.0.1", "http://[::1]"]),
+        ("https://blog.example", ":8001", ["https://blog.example"], ["https://localhost"]),
+        # As browsers send it, however it is written.
+        ("https://Blog.Example:443", "/", ["https://blog.example"], ["https://blog.example:443"]),
+    ],
+)
+def test_a_page_on_this_machine_may_listen_by_each_of_its_names(
+    site_url: str, stream_url: str, may: list[str], may_not: list[str]
+) -> None:
+    hosts = ["127.0.0.1", "localhost", "[::1]", "192.168.0.2"]
+    may_not = [*may_not, "http://192.168.0.2:8000", "http://evil.example:8000"]
+    with (
+        with_options(SITE_URL=site_url, STREAM_URL=stream_url),
+        override_settings(ALLOWED_HOSTS=hosts),
+    ):
+        profile = profile_of(Site.objects.get(pk=1))
+        assert [origin for origin in may if not may_listen(origin, profile=profile)] == []
+        assert [origin for origin in may_not if may_listen(origin, profile=profile)] == []

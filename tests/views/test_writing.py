@@ -154,8 +154,8 @@ def test_a_text_of_exactly_the_longest_length_is_taken(browser: Browser) -> None
 
 
 def test_a_website_without_a_scheme_is_taken_as_https(browser: Browser) -> None:
-    browser.press("post", name="Ana", source="Hello.", url="example.org")
-    assert Comment.objects.get(number=2).author_url == "https://example.org"
+    browser.press("post", name="Ana", source="Hello.", url="example.org:8080/me")
+    assert Comment.objects.get(number=2).author_url == "https://example.org:8080/me"
 
 
 def test_the_same_form_sent_twice_is_one_comment(browser: Browser) -> None:
