@@ -61,7 +61,7 @@ def comment_json(item: Item, *, source: str | None = None, nested: bool = False)
     body: dict[str, Any] = {
         "id": item.id,
         "number": item.number,
-        "thread": item.thread_key,
+        "thread": item.place.key,
         "parent": item.parent,
         "root": item.root,
         "depth": item.depth,
@@ -115,16 +115,16 @@ def _next_replies(item: Item) -> str | None:
     cursor = replies_cursor(item)
     if cursor is None or item.number is None:
         return None
-    return f"{comment_path(item.thread_key, item.number)}replies/?cursor={quote(cursor)}"
+    return f"{comment_path(item.place.key, item.number)}replies/?cursor={quote(cursor)}"
 
 
 def _links(item: Item) -> dict[str, str]:
     if item.number is None:
-        return {"self": absolute(f"{API}/comments/{item.id}/"), "page": item.page}
-    path = f"{item.thread_address}comments/{item.number}/"
+        return {"self": absolute(f"{API}/comments/{item.id}/"), "page": item.place.page}
+    path = f"{item.place.address}comments/{item.number}/"
     return {
         "self": path,
-        "page": f"{item.page}#comment-{item.number}",
+        "page": f"{item.place.page}#comment-{item.number}",
         "context": f"{path}context/",
     }
 

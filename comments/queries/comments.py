@@ -1,16 +1,17 @@
 """Comments as readers get them: rows joined with their mentions, references and replies.
 
-``items_from`` takes rows of ``ROW`` and needs three queries however many there are: mentions with
-the latest comment of whoever they name, references from these comments, references to them.
+``Rows`` are comments as a statement written out, ``with_names`` adds to them what they name and
+what names them: one query however many there are.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -19,9 +20,8 @@ from django.db.models import QuerySet
 from comments.errors import NotFound
 from comments.models import Comment, Status, Thread
 from comments.queries.sites import absolute, thread_path
-from comments.queries.statements import any_of, fetch
+from comments.queries.statements import fetch
 from comments.queries.threads import ThreadHead
-from comments.rules.threading import BYTES_PER_LEVEL
 from comments.words import gettext_noop
 
 REFERENCES_SHOWN = 50
@@ -38,16 +38,25 @@ class ItemMention:
     number: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The thread that comments are in: its key, the address of its page, its own in the API."""
+
+    key: str
+    page: str
+    address: str
+
+
 @dataclass(slots=True)
 class Item:
-    """One comment, or the tombstone of one, as a reader may see it."""
+    """One comment, or the tombstone of one, as a reader may see it.
 
+    After its place its first fields are the columns of a row, in their order.
+    """
+
+    place: Place
     id: int
     number: int | None
-    thread_key: str
-    page: str
-    thread_address: str
-    """Of the thread in the API, with its origin."""
     parent: int | None
     root: int | None
     depth: int
@@ -89,44 +98,58 @@ class Item:
         return Status.PUBLISHED if self.status == Status.APPROVED else self.status
 
 
-ROW = (
-    "id",
-    "number",
-    "reply_to__number",
-    "root_number",
-    "depth",
-    "status",
-    "visible",
-    "deleted_at",
-    "erased_at",
-    "replies_policy",
-    "author_id",
-    "author_name",
-    "author_url",
-    "badges",
-    "html",
-    "written_at",
-    "published_at",
-    "edited_at",
-    "edits",
-    "votes_up",
-    "votes_down",
-    "direct_count",
-    "total_count",
-    "version",
-    "created_at",
-    "path",
-    "position",
-)
-"""The columns that ``items_from`` reads."""
-
-Row = dict[str, Any]
+_SELECT = """
+    SELECT comment.id, comment.number, answered.number, comment.root_number, comment.depth,
+        comment.status,
+        CASE WHEN comment.visible THEN NULL WHEN comment.erased_at IS NOT NULL THEN 'erasure'
+            WHEN comment.deleted_at IS NOT NULL THEN 'author' ELSE 'moderator' END,
+        comment.replies_policy, comment.author_id, comment.author_name, comment.author_url,
+        CAST(comment.badges AS text), comment.html, comment.written_at, comment.published_at,
+        comment.edited_at, comment.edits, comment.votes_up, comment.votes_down,
+        comment.direct_count, comment.total_count, comment.version, comment.created_at,
+        comment.path, comment.position
+    FROM comments_comment comment
+    LEFT JOIN comments_comment answered ON answered.id = comment.reply_to_id WHERE
+"""
 
 
-def rows_of(comments: QuerySet[Comment]) -> QuerySet[Comment, Row]:
-    """Returns the rows of ``comments`` in the shape that ``items_from`` takes."""
-    rows: QuerySet[Comment, Row] = comments.values(*ROW)
-    return rows
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Comments of a thread, as a statement written out: its columns are those of ``comment``.
+
+    With ``own`` the reader may see these comments though readers may not (their author, a
+    moderator): what is not visible comes with its text instead of as a tombstone.
+    """
+
+    head: ThreadHead
+    conditions: str
+    parameters: tuple[Any, ...]
+    order: str = "comment.path"
+    own: bool = False
+
+    def where(self, condition: str, *parameters: Any) -> Rows:
+        """Returns those of them that meet a condition too, with ``%s`` for each parameter."""
+        conditions = f"{self.conditions} AND {condition}"
+        return replace(self, conditions=conditions, parameters=(*self.parameters, *parameters))
+
+    def by(self, order: str) -> Rows:
+        """Returns them in another order."""
+        return replace(self, order=order)
+
+    def read(self, limit: int | None = None) -> list[Item]:
+        """Returns the first ``limit`` of them, or all, without what ``with_names`` adds."""
+        statement = f"{_SELECT}{self.conditions} ORDER BY {self.order}"
+        parameters = self.parameters
+        if limit is not None:
+            statement += " LIMIT %s"
+            parameters = (*parameters, limit)
+        place = _place_of(self.head)
+        return [_item(values, place, own=self.own) for values in fetch(statement, parameters)]
+
+
+def reachable_rows(head: ThreadHead) -> Rows:
+    """Returns what a reader can reach in a thread, as ``reachable_in`` does, in reading order."""
+    return Rows(head, "comment.thread_id = %s AND comment.reachable", (head.id,))
 
 
 def reachable_in(thread_id: int) -> QuerySet[Comment]:
@@ -134,112 +157,21 @@ def reachable_in(thread_id: int) -> QuerySet[Comment]:
     return Comment.objects.filter(thread_id=thread_id, reachable=True)
 
 
-_WRITTEN = {"reply_to__number": "answered.number", "badges": "CAST(comment.badges AS text)"}
-_COLUMNS = ", ".join(_WRITTEN.get(name, f"comment.{name}") for name in ROW)
-_SELECT = (
-    f"SELECT {_COLUMNS} FROM comments_comment comment"  # noqa: S608
-    " LEFT JOIN comments_comment answered ON answered.id = comment.reply_to_id WHERE "
-)
+def _place_of(head: ThreadHead) -> Place:
+    return Place(head.key, head.page, absolute(thread_path(head.key)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The comments of a list, as a statement written out: its columns are those of ``comment``."""
-
-    conditions: str
-    parameters: tuple[Any, ...]
-    order: str = "comment.path"
-
-    def where(self, condition: str, *parameters: Any) -> Rows:
-        """Returns those of them that meet a condition too, with ``%s`` for each parameter."""
-        return Rows(
-            f"{self.conditions} AND {condition}", (*self.parameters, *parameters), self.order
-        )
-
-    def by(self, order: str) -> Rows:
-        """Returns them in another order."""
-        return Rows(self.conditions, self.parameters, order)
-
-    def read(self, limit: int | None = None) -> list[Row]:
-        """Returns the first ``limit`` of them, or all, in the shape that ``items_from`` takes."""
-        statement = f"{_SELECT}{self.conditions} ORDER BY {self.order}"
-        parameters = self.parameters
-        if limit is not None:
-            statement += " LIMIT %s"
-            parameters = (*parameters, limit)
-        return [_row(values) for values in fetch(statement, parameters)]
-
-
-def _row(values: Sequence[Any]) -> Row:
-    row = dict(zip(ROW, values, strict=True))
-    row["badges"] = json.loads(row["badges"]) if row["badges"] != "[]" else []
-    return row
-
-
-def reachable_rows(thread_id: int) -> Rows:
-    """Returns what a reader can reach in a thread, as ``reachable_in`` does, in reading order."""
-    return Rows("comment.thread_id = %s AND comment.reachable", (thread_id,))
-
-
-def items_from(rows: Iterable[Row], *, head: ThreadHead, own: bool = False) -> list[Item]:
-    """Returns one item for each row, in their order: three queries.
-
-    Args:
-        rows: of ``rows_of``, all of the thread ``head``.
-        own: the reader may see these comments though readers may not (their author, a
-            moderator): what is not visible comes with its text instead of as a tombstone.
-    """
-    address = absolute(thread_path(head.key))
-    page = head.page
-    items = [_item(row, key=head.key, page=page, address=address, own=own) for row in rows]
-    readable = {item.id: item for item in items if item.tombstone is None}
-    numbered = {item.number: item for item in items if item.number is not None}
-    if readable:
-        _add_mentions(readable, thread_id=head.id)
-        _add_references(readable)
-    if numbered:
-        _add_referrers(numbered, thread_id=head.id)
-    return items
-
-
-def _item(row: Row, *, key: str, page: str, address: str, own: bool) -> Item:
-    path = bytes(row["path"]) if row["path"] is not None else b""
-    item = Item(
-        id=row["id"],
-        number=row["number"],
-        thread_key=key,
-        page=page,
-        thread_address=address,
-        parent=row["reply_to__number"],
-        root=int.from_bytes(path[:BYTES_PER_LEVEL], "big") if path else None,
-        depth=row["depth"],
-        status=row["status"],
-        tombstone=None,
-        replies_policy=row["replies_policy"],
-        author_id=row["author_id"],
-        author_name=row["author_name"],
-        author_url=row["author_url"],
-        badges=row["badges"],
-        html=row["html"],
-        written_at=row["written_at"],
-        published_at=row["published_at"],
-        edited_at=row["edited_at"],
-        edits=row["edits"],
-        votes_up=row["votes_up"],
-        votes_down=row["votes_down"],
-        direct_count=row["direct_count"],
-        total_count=row["total_count"],
-        version=row["version"],
-        created_at=row["created_at"],
-        path=path,
-        position=row["position"] or 0,
-    )
-    gone = row["deleted_at"] is not None or row["erased_at"] is not None
-    if row["visible"] or (own and not gone):
+def _item(values: Sequence[Any], place: Place, *, own: bool) -> Item:
+    item = Item(place, *values)
+    badges: Any = item.badges  # as they are stored
+    item.badges = [] if badges == "[]" else json.loads(badges)
+    if item.number is None:
+        item.root, item.path, item.position = None, b"", 0
+    if item.tombstone is None:
         return item
-    item.tombstone = (
-        "erasure" if row["erased_at"] else "author" if row["deleted_at"] else "moderator"
-    )
+    if own and item.tombstone == "moderator":
+        item.tombstone = None
+        return item
     item.status = Status.PUBLISHED
     item.author_id = None
     item.author_name = item.author_url = item.html = ""
@@ -249,78 +181,65 @@ def _item(row: Row, *, key: str, page: str, address: str, own: bool) -> Item:
     return item
 
 
-def _add_mentions(items: dict[int, Item], *, thread_id: int) -> None:
-    statement = f"""
-        SELECT mention.comment_id, mention.text, mention.start, mention."end", (
-            SELECT latest.number FROM comments_comment latest
-            WHERE latest.thread_id = %s AND latest.author_id = mention.participant_id
-                AND latest.visible
-            ORDER BY latest.number DESC LIMIT 1
-        )
-        FROM comments_mention mention WHERE {any_of("mention.comment_id")}
-        ORDER BY mention.comment_id, mention.start
-    """  # noqa: S608
-    for comment_id, text, start, end, number in fetch(statement, [thread_id, list(items)]):
-        items[comment_id].mentions.append(ItemMention(text, start, end, number))
-
-
-def _add_references(items: dict[int, Item]) -> None:
-    statement = f"""
-        SELECT comment_id, number FROM comments_reference
-        WHERE {any_of("comment_id")} AND linked ORDER BY comment_id, start
-    """  # noqa: S608
-    for comment_id, number in fetch(statement, [list(items)]):
-        refers_to = items[comment_id].refers_to
-        if number not in refers_to:
-            refers_to.append(number)
-
-
-_REFERRERS_ON_POSTGRESQL = """
-    SELECT wanted.number, referrer.number
-    FROM unnest(%s::bigint[]) wanted(number)
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT comment_id FROM comments_reference reference
+_NAMES = """
+    SELECT 0, mention.comment_id, mention.start, mention."end", (
+        SELECT latest.number FROM comments_comment latest
+        WHERE latest.thread_id = %s AND latest.author_id = mention.participant_id
+            AND latest.visible
+        ORDER BY latest.number DESC LIMIT 1
+    ), mention.text
+    FROM {each} CROSS JOIN comments_mention mention WHERE mention.comment_id = each.value
+    UNION ALL
+    SELECT 1, reference.comment_id, reference.start, reference.number, NULL, NULL
+    FROM {each} CROSS JOIN comments_reference reference
+    WHERE reference.comment_id = each.value AND reference.linked
+    UNION ALL
+    SELECT 2, each.value, referrer.number, NULL, NULL, NULL
+    FROM {each} CROSS JOIN {lateral}
+    (
+        SELECT DISTINCT reference.comment_id FROM comments_reference reference
         JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
-            AND naming.number <> wanted.number
-        WHERE reference.thread_id = %s AND reference.number = wanted.number AND reference.linked
-        ORDER BY reference.comment_id LIMIT %s
-    ) found
-    JOIN comments_comment referrer ON referrer.id = found.comment_id
-    ORDER BY referrer.number
-"""
-_REFERRERS_ON_SQLITE = """
-    SELECT wanted.value, referrer.number
-    FROM json_each(%s) wanted
-    CROSS JOIN comments_reference found ON found.id IN (
-        SELECT min(reference.id) FROM comments_reference reference
-        JOIN comments_comment naming ON naming.id = reference.comment_id AND naming.visible
-            AND naming.number <> wanted.value
-        WHERE reference.thread_id = %s AND reference.number = wanted.value AND reference.linked
-        GROUP BY reference.comment_id
+            AND naming.number <> each.value
+        WHERE reference.thread_id = %s AND reference.number = each.value AND reference.linked
         ORDER BY reference.comment_id LIMIT %s
     )
-    JOIN comments_comment referrer ON referrer.id = found.comment_id
-    ORDER BY referrer.number
 """
+# A limit for each of many numbers is beyond the ORM: it is a lateral join on PostgreSQL and a
+# correlated subquery on SQLite. Both read no more of the index than they give.
+_NAMES_ON = {
+    "postgresql": _NAMES.format(each="unnest(%s::bigint[]) AS each(value)", lateral="LATERAL")
+    + "found JOIN comments_comment referrer ON referrer.id = found.comment_id",
+    "sqlite": _NAMES.format(
+        each="json_each(%s) AS each", lateral="comments_comment referrer ON referrer.id IN"
+    ),
+}
+_MENTION, _REFERENCE = 0, 1
 
 
-def _add_referrers(items: dict[int, Item], *, thread_id: int) -> None:
-    """Adds the first back-links of each comment, ``REFERENCES_SHOWN`` at most: one query.
+def with_names(items: list[Item], *, head: ThreadHead) -> list[Item]:
+    """Returns the items with whom they mention, what they refer to and what refers to them.
 
-    A limit for each of many numbers is beyond the ORM: it is a lateral join on PostgreSQL and a
-    correlated subquery on SQLite. Both read no more of the index than they give.
+    The first back-links of each, ``REFERENCES_SHOWN`` at most. One query, none for no items.
     """
-    on_postgresql = connection.vendor == "postgresql"
-    statement = _REFERRERS_ON_POSTGRESQL if on_postgresql else _REFERRERS_ON_SQLITE
-    rows = fetch(statement, [list(items), thread_id, REFERENCES_SHOWN + 1])
-    for number, referrer in rows:
-        item = items[number]
-        if referrer in item.referred_from:
-            continue
-        if len(item.referred_from) < REFERENCES_SHOWN:
-            item.referred_from.append(referrer)
+    readable = {item.id: item for item in items if item.tombstone is None}
+    numbered = {item.number: item for item in items if item.number is not None}
+    if not items:
+        return items
+    ids = list(readable)
+    given = [head.id, ids, ids, list(numbered), head.id, REFERENCES_SHOWN + 1]
+    # Put in order here: asked for it, SQLite reads the whole index of references in that order.
+    found = sorted(fetch(_NAMES_ON[connection.vendor], given), key=itemgetter(0, 1, 2))
+    for kind, of, at, end, latest, text in found:
+        if kind == _MENTION:
+            readable[of].mentions.append(ItemMention(text, at, end, latest))
+        elif kind == _REFERENCE:
+            if end not in readable[of].refers_to:
+                readable[of].refers_to.append(end)
+        elif len(numbered[of].referred_from) < REFERENCES_SHOWN:
+            numbered[of].referred_from.append(at)
         else:
-            item.more_referrers = True
+            numbered[of].more_referrers = True
+    return items
 
 
 def tree_from(items: Sequence[Item], *, roots: int | None = None) -> list[Item]:
@@ -376,10 +295,14 @@ def comment_by_number(*, head: ThreadHead, number: int) -> Item:
     Raises:
         NotFound: nobody can reach a comment of this number.
     """
-    rows = reachable_rows(head.id).where("comment.number = %s", number).read()
-    if not rows:
+    found = reachable_rows(head).where("comment.number = %s", number).read()
+    if not found:
         raise NotFound(gettext_noop("There is no such comment."))
-    item = items_from(rows, head=head)[0]
+    return _alone(found, head=head)
+
+
+def _alone(items: list[Item], *, head: ThreadHead) -> Item:
+    (item,) = with_names(items, head=head)
     mark_hole(item)
     return item
 
@@ -392,10 +315,8 @@ def head_of(comment: Comment) -> ThreadHead:
 
 def item_of(comment: Comment, *, own: bool) -> Item:
     """Returns a comment as an item; ``own`` shows its text to its author or a moderator."""
-    rows = Rows("comment.id = %s", (comment.pk,)).read()
-    item = items_from(rows, head=head_of(comment), own=own)[0]
-    mark_hole(item)
-    return item
+    head = head_of(comment)
+    return _alone(Rows(head, "comment.id = %s", (comment.pk,), own=own).read(), head=head)
 
 
 def new_item(comment: Comment) -> Item:
@@ -403,11 +324,33 @@ def new_item(comment: Comment) -> Item:
 
     For its author, who is shown its text. No query.
     """
-    row: Row = {name: getattr(comment, name) for name in ROW if name not in _WRITTEN}
-    row["reply_to__number"] = comment.reply_to.number if comment.reply_to else None
-    row["badges"] = comment.badges
-    head = head_of(comment)
-    address = absolute(thread_path(head.key))
-    item = _item(row, key=head.key, page=head.page, address=address, own=True)
+    item = Item(
+        place=_place_of(head_of(comment)),
+        id=comment.pk,
+        number=comment.number,
+        parent=comment.reply_to.number if comment.reply_to else None,
+        root=comment.root_number,
+        depth=comment.depth,
+        status=comment.status,
+        tombstone=None,
+        replies_policy=comment.replies_policy,
+        author_id=comment.author_id,
+        author_name=comment.author_name,
+        author_url=comment.author_url,
+        badges=comment.badges,
+        html=comment.html,
+        written_at=comment.written_at,
+        published_at=comment.published_at,
+        edited_at=comment.edited_at,
+        edits=comment.edits,
+        votes_up=comment.votes_up,
+        votes_down=comment.votes_down,
+        direct_count=comment.direct_count,
+        total_count=comment.total_count,
+        version=comment.version,
+        created_at=comment.created_at,
+        path=bytes(comment.path or b""),
+        position=comment.position or 0,
+    )
     mark_hole(item)
     return item

@@ -18,14 +18,13 @@ from typing import Any, Literal
 from comments.errors import CursorInvalid, NotFound
 from comments.queries.comments import (
     Item,
-    Row,
     Rows,
     count_shown,
-    items_from,
     mark_hole,
     reachable_in,
     reachable_rows,
     tree_from,
+    with_names,
 )
 from comments.queries.cursors import read_cursor, write_cursor
 from comments.queries.statements import any_of
@@ -77,7 +76,7 @@ def list_comments(*, head: ThreadHead, shape: Shape, cursor: str | None) -> Page
     """
     binding = list_binding(head, shape)
     at = read_cursor(cursor, binding=binding) if cursor else None
-    base = reachable_rows(head.id)
+    base = reachable_rows(head)
     if shape.since_number is not None:
         base = base.where("comment.number > %s", shape.since_number)
     arrivals = shape.shape == "flat" and shape.since_number is not None
@@ -96,7 +95,7 @@ def list_comments(*, head: ThreadHead, shape: Shape, cursor: str | None) -> Page
     if shape.shape == "tree":
         items = _grow(rows, head=head, shape=shape)
     else:
-        items = items_from(rows, head=head)
+        items = with_names(rows, head=head)
         count_shown(items)
     return Page(
         items,
@@ -125,6 +124,7 @@ def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | N
     if len(at) != 1 or not isinstance(at[0], int):
         raise CursorInvalid()
     children = Rows(
+        head,
         "comment.parent_id = %s AND comment.position > %s AND comment.reachable",
         (parent_id, at[0]),
         "comment.position",
@@ -132,7 +132,7 @@ def list_replies(*, head: ThreadHead, number: int, shape: Shape, cursor: str | N
     rows = children.read(shape.limit + 1)
     page, more = rows[: shape.limit], len(rows) > shape.limit
     items = _grow(page, head=head, shape=shape)
-    after = write_cursor([page[-1]["position"]], binding=binding) if more else None
+    after = write_cursor([page[-1].position], binding=binding) if more else None
     return Page(items, next=after, prev=None)
 
 
@@ -157,28 +157,27 @@ def context_of(*, head: ThreadHead, number: int, shape: Shape) -> Context:
     Raises:
         NotFound: nobody can reach a comment of this number.
     """
-    reachable = reachable_rows(head.id)
+    reachable = reachable_rows(head)
     found = reachable.where("comment.number = %s", number).read()
     if not found:
         raise NotFound(gettext_noop("There is no such comment."))
-    above = list(numbers_in(bytes(found[0]["path"]))[:-1])
+    above = list(numbers_in(found[0].path)[:-1])
     wanted = reachable.where(any_of("comment.number"), above).by("comment.depth")
     ancestors = wanted.read() if above else []
-    levels = _levels(found, shape=shape)
-    items = items_from([*ancestors, *(row for level in levels for row in level)], head=head)
-    chain, below = items[: len(ancestors)], items[len(ancestors) :]
-    for item in chain:
+    below = _with_replies(found, head=head, shape=shape)
+    with_names([*ancestors, *below], head=head)
+    for item in ancestors:
         mark_hole(item)
-    return Context(chain, tree_from(below)[0])
+    return Context(ancestors, tree_from(below)[0])
 
 
 # --- orders -----------------------------------------------------------------------------------
 
-Found = tuple[list[Row], Position | None, Position | None]
-"""Rows of a page, position after it, position before it."""
+Found = tuple[list[Item], Position | None, Position | None]
+"""Comments of a page, position after it, position before it."""
 
 
-def _cut(rows: list[Row], limit: int, *, backwards: bool) -> tuple[list[Row], bool]:
+def _cut(rows: list[Item], limit: int, *, backwards: bool) -> tuple[list[Item], bool]:
     """Returns the rows in order of reading, and whether there were more than ``limit``."""
     more = len(rows) > limit
     rows = rows[:limit]
@@ -186,7 +185,7 @@ def _cut(rows: list[Row], limit: int, *, backwards: bool) -> tuple[list[Row], bo
 
 
 def _neighbours(
-    rows: list[Row], *, at: Position | None, more: bool, key: Any
+    rows: list[Item], *, at: Position | None, more: bool, key: Any
 ) -> tuple[Position | None, Position | None]:
     """Returns the positions after and before a page: ``["n" | "p", *key of the outermost row]``."""
     if not rows:
@@ -210,7 +209,7 @@ def _by_number(base: Rows, at: Position | None, *, shape: Shape) -> Found:
     order = "comment.number DESC" if downwards != backwards else "comment.number"
     rows = base.by(order).read(shape.limit + 1)
     rows, more = _cut(rows, shape.limit, backwards=backwards)
-    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [row["number"]])
+    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [row.number])
     return rows, after, before
 
 
@@ -237,7 +236,7 @@ def _in_reading_order(base: Rows, at: Position | None, *, shape: Shape) -> Found
             roots = "comment.root_number" if backwards else "comment.root_number DESC"
             rows += base.by(f"{roots}, {order}").read(wanted - len(rows))
     rows, more = _cut(rows, shape.limit, backwards=backwards)
-    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [bytes(row["path"]).hex()])
+    after, before = _neighbours(rows, at=at, more=more, key=lambda row: [row.path.hex()])
     return rows, after, before
 
 
@@ -251,15 +250,15 @@ def _best(base: Rows, at: Position | None, *, shape: Shape, flat: bool) -> Found
     inside: str | None = at[2] if at else None
     roots = base.where("comment.depth = 0")
     limit = shape.limit
-    rows: list[Row] = []
+    rows: list[Item] = []
     if inside is not None:
         path = bytes.fromhex(inside)
         end = end_of_subtree(path[:4])
         rows = base.where("comment.path > %s AND comment.path < %s", path, end).read(limit + 1)
         if len(rows) > limit:
-            return rows[:limit], [shown, rest, bytes(rows[limit - 1]["path"]).hex()], None
+            return rows[:limit], [shown, rest, rows[limit - 1].path.hex()], None
     wanted = limit - len(rows) + 1
-    candidates: list[Row] = []
+    candidates: list[Item] = []
     room = BEST_ROOTS - len(shown)
     if room > 0:
         ranked = roots.by("comment.score DESC, comment.number")
@@ -267,13 +266,13 @@ def _best(base: Rows, at: Position | None, *, shape: Shape, flat: bool) -> Found
     # With fewer than wanted and room for more, the thread has no other root.
     if len(candidates) < wanted and len(candidates) >= room:
         further = roots.where("comment.number > %s", rest).by("comment.number")
-        above = [*shown, *(row["number"] for row in candidates)]
+        above = [*shown, *(_number(row) for row in candidates)]
         seen = [number for number in above if number > rest]
         candidates += _unseen(further, seen=seen, wanted=wanted - len(candidates))
     return _fill(base, rows, candidates, shown, rest, limit=limit, flat=flat)
 
 
-def _unseen(roots: Rows, *, seen: Collection[int], wanted: int) -> list[Row]:
+def _unseen(roots: Rows, *, seen: Collection[int], wanted: int) -> list[Item]:
     """Returns the first ``wanted`` of these roots, in their order, that are not ``seen``.
 
     The database passes over those that are, hundreds maybe, within the index of the order.
@@ -283,10 +282,15 @@ def _unseen(roots: Rows, *, seen: Collection[int], wanted: int) -> list[Row]:
     return roots.read(wanted)
 
 
+def _number(item: Item) -> int:
+    """Returns the number of a comment that readers can reach: it has one."""
+    return item.number or 0
+
+
 def _fill(
     base: Rows,
-    rows: list[Row],
-    candidates: Sequence[Row],
+    rows: list[Item],
+    candidates: Sequence[Item],
     shown: list[int],
     rest: int,
     *,
@@ -295,34 +299,34 @@ def _fill(
 ) -> Found:
     """Puts roots on the page until it is full, in a flat list with everything below each."""
 
-    def take(root: Row) -> None:
+    def take(root: Item) -> None:
         nonlocal rest
         if len(shown) < BEST_ROOTS:
-            shown.append(root["number"])
+            shown.append(_number(root))
         else:
-            rest = root["number"]
+            rest = _number(root)
 
     if not flat:
         for root in candidates[:limit]:
             take(root)
         more = len(candidates) > limit
         return list(candidates[:limit]), ([shown, rest, None] if more else None), None
-    below = _below(base, [root for root in candidates if root["total_count"]], limit=limit)
+    below = _below(base, [root for root in candidates if root.total_count], limit=limit)
     for at, root in enumerate(candidates):
         if len(rows) >= limit:
             return rows, [shown, rest, None], None
         take(root)
         rows.append(root)
-        for row in below.get(root["number"], ()):
+        for row in below.get(_number(root), ()):
             if len(rows) >= limit:
-                return rows, [shown, rest, bytes(rows[-1]["path"]).hex()], None
+                return rows, [shown, rest, rows[-1].path.hex()], None
             rows.append(row)
         if len(rows) >= limit and at + 1 == len(candidates):
             break
     return rows, None, None
 
 
-def _below(base: Rows, roots: Sequence[Row], *, limit: int) -> dict[int, list[Row]]:
+def _below(base: Rows, roots: Sequence[Item], *, limit: int) -> dict[int, list[Item]]:
     """Returns the replies below each root, as many as a page could need: one query.
 
     Only the roots whose replies fit on the page are read: their stored counts say how many.
@@ -330,11 +334,11 @@ def _below(base: Rows, roots: Sequence[Row], *, limit: int) -> dict[int, list[Ro
     wanted: list[int] = []
     room = limit
     for root in roots:
-        wanted.append(root["number"])
-        room -= root["total_count"]
+        wanted.append(_number(root))
+        room -= root.total_count
         if room <= 0:
             break
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[Item]] = {}
     if not wanted:
         return found
     replies = base.where("comment.depth > 0")
@@ -343,37 +347,35 @@ def _below(base: Rows, roots: Sequence[Row], *, limit: int) -> dict[int, list[Ro
     if before:
         whole = replies.where(any_of("comment.root_number"), before)
         for row in whole.by("comment.root_number, comment.path").read():
-            found.setdefault(row["root_number"], []).append(row)
+            found.setdefault(row.root or 0, []).append(row)
     for row in replies.where("comment.root_number = %s", last).read(limit + 1):
         found.setdefault(last, []).append(row)
     return found
 
 
-def _grow(rows: list[Row], *, head: ThreadHead, shape: Shape) -> list[Item]:
-    """Returns the rows as items with their replies below them."""
-    levels = _levels(rows, shape=shape)
-    return tree_from(items_from([row for level in levels for row in level], head=head))
+def _grow(rows: list[Item], *, head: ThreadHead, shape: Shape) -> list[Item]:
+    """Returns comments with their replies below them."""
+    return tree_from(with_names(_with_replies(rows, head=head, shape=shape), head=head))
 
 
-def _levels(rows: list[Row], *, shape: Shape) -> list[list[Row]]:
-    """Returns the rows and, level by level, the replies shown below them: a query for each level.
+def _with_replies(rows: list[Item], *, head: ThreadHead, shape: Shape) -> list[Item]:
+    """Returns comments and, level by level, the replies shown below them: a query for each level.
 
     Reads ``per_parent`` replies of each by the stored position, so a parent of a million replies
     costs what a parent of ten costs.
     """
-    levels: list[list[Row]] = [rows]
-    nodes = len(rows)
+    found, level = list(rows), rows
     for _ in range(shape.depth - 1):
-        parents = [row["id"] for row in levels[-1] if row["total_count"]]
-        room = shape.most - nodes
+        parents = [row.id for row in level if row.total_count]
+        room = shape.most - len(found)
         if not parents or room <= 0:
             break
         children = Rows(
+            head,
             f"{any_of('comment.parent_id')} AND comment.position < %s AND comment.reachable",
             (parents, shape.per_parent),
             "comment.position, comment.parent_id",
         )
         level = children.read(room)
-        nodes += len(level)
-        levels.append(level)
-    return levels
+        found += level
+    return found

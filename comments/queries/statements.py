@@ -46,19 +46,37 @@ def fetch(
             cursor.execute(statement, given)
             zone = database.timezone
             return [_with_aware_times(row, zone) for row in cursor.fetchall()]
-    from psycopg import RawCursor
-    from psycopg.pq import ExecStatus, Format
-
     if try_connection:
         database.close_if_health_check_failed()
     database.ensure_connection()
+    written = _numbered(statement, len(parameters))
     with database.wrap_database_errors:
-        raw = RawCursor(database.connection)
-        raw.format = Format.BINARY
-        with database._prepare_cursor(raw) as cursor:  # type: ignore[attr-defined]
-            cursor.execute(_numbered(statement, len(parameters)), _plain(parameters))
-            has_rows = raw.pgresult is not None and raw.pgresult.status == ExecStatus.TUPLES_OK
-            return list(raw.fetchall()) if has_rows else []
+        raw = _cursor_of(database.connection)
+        if database.execute_wrappers or database.queries_logged:
+            database._prepare_cursor(raw).execute(written, _plain(parameters))  # type: ignore[attr-defined]
+        else:
+            database.validate_no_broken_transaction()
+            raw.execute(written, _plain(parameters))
+        return raw.fetchall() if raw.description is not None else []
+
+
+def _cursor_of(connection: Any) -> Any:
+    """Returns the cursor of a connection of psycopg that gives rows in binary format.
+
+    One for all statements, each read to its end: a new one is a third of what a small read costs.
+    """
+    from psycopg import RawCursor
+    from psycopg.pq import Format
+
+    cursor = getattr(connection, _CURSOR, None)
+    if cursor is None:
+        cursor = RawCursor(connection)
+        cursor.format = Format.BINARY
+        setattr(connection, _CURSOR, cursor)
+    return cursor
+
+
+_CURSOR = "cursor_of_statements"
 
 
 @lru_cache(maxsize=1024)

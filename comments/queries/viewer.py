@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from comments.conf import options
-from comments.models import Comment, Vote
-from comments.queries.comments import Item, items_from, rows_of
+from comments.models import Vote
+from comments.queries.comments import Item, Rows, with_names
 from comments.queries.threads import ThreadHead
 
 OWN_SHOWN = 100
@@ -16,10 +16,15 @@ OWN_SHOWN = 100
 
 def own_comments(*, head: ThreadHead, participant_id: int) -> list[Item]:
     """Returns the viewer's latest comments in a thread, held ones too, newest first."""
-    own = Comment.objects.filter(
-        thread_id=head.id, author_id=participant_id, deleted_at=None, erased_at=None
-    )
-    return items_from(rows_of(own.order_by("-id")[:OWN_SHOWN]), head=head, own=True)
+    own = written_by(participant_id, head=head)
+    return with_names(own.by("comment.id DESC").read(OWN_SHOWN), head=head)
+
+
+def written_by(participant_id: int, *, head: ThreadHead) -> Rows:
+    """Returns what somebody wrote in a thread and did not take back, as he sees it himself."""
+    condition = """comment.thread_id = %s AND comment.author_id = %s
+        AND comment.deleted_at IS NULL AND comment.erased_at IS NULL"""
+    return Rows(head, condition, (head.id, participant_id), own=True)
 
 
 def own_votes(*, thread_id: int, participant_id: int) -> dict[int, int]:

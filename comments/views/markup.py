@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+from django.conf import settings
 from django.utils.safestring import mark_safe
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -25,35 +27,35 @@ def rows_html(thread: ThreadView, *, included: Include | None = None) -> str:
     Args:
         included: needed where a form stands in a row.
     """
-    return _printed("comments/rows.html", thread, included=included)
+    return mark_safe(_template("rows").render(thread=thread, **_open(thread, included)))
 
 
 def row_html(thread: ThreadView, row: Row, *, included: Include | None = None) -> str:
     """Returns one row, without what stands around it in a list."""
-    return _printed("comments/comment.html", thread, row=row, included=included)
+    one: Any = _template("comment").module
+    return mark_safe(str(one.comment(row, **_open(thread, included))))
 
 
-def _printed(
-    name: str, thread: ThreadView, *, included: Include | None, row: Row | None = None
-) -> str:
+def _open(thread: ThreadView, included: Include | None) -> dict[str, Any]:
+    """Returns which forms stand in rows."""
     showing = thread.showing
-    return mark_safe(
-        _template(name).render(
-            thread=thread,
-            row=row,
-            included=included,
-            edit_id=showing.edit.comment_id if showing.edit is not None else None,
-            delete_id=showing.delete.pk if showing.delete is not None else None,
-        )
-    )
+    return {
+        "edit_id": showing.edit.comment_id if showing.edit is not None else None,
+        "delete_id": showing.delete.pk if showing.delete is not None else None,
+        "included": included,
+    }
 
 
 @cache
-def _template(name: str) -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("comments", "jinja2"),
         autoescape=True,
+        auto_reload=settings.DEBUG,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name)
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(f"comments/{name}.html")

@@ -208,11 +208,11 @@ def test_context_is_ancestors_comment_and_first_replies() -> None:
 
 
 QUERIES = [
-    (Shape(), 4),
-    (Shape(sort="newest"), 4),
-    (Shape(sort="best", limit=5), 6),
-    (Shape(since_number=3), 4),
-    (Shape(shape="tree"), 6),
+    (Shape(), 2),
+    (Shape(sort="newest"), 2),
+    (Shape(sort="best", limit=5), 4),
+    (Shape(since_number=3), 2),
+    (Shape(shape="tree"), 4),
 ]
 
 

@@ -311,7 +311,7 @@ def test_who_is_not_known_reads_why_he_cannot_vote_yet(mine: Submitted) -> None:
     reader.press(f"up:{mine.comment.pk}")
     page = Browser().open(PAGE)
     assert titles_of(page) == [WRITE_FIRST, WRITE_FIRST]
-    assert "Whoever has written here may vote, too." in text_of(page.get("reply"))
+    assert "Once you have written here, you may vote, too." in text_of(page.get("reply"))
     # A known reader has buttons; the writer himself needs no such advice.
     for known in (reader, browser_of(mine)):
         page = known.open(PAGE)

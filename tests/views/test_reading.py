@@ -353,9 +353,9 @@ def test_the_number_of_queries_does_not_depend_on_the_thread(known: bool) -> Non
         with CaptureQueriesContext(connection) as queries:
             browser.open(f"/pages/{key}/")
         counts[key] = len(queries)
-    # The thread; rows, mentions, references, back-links. Of a long thread besides: each further
-    # level of replies. A guest besides: who it is, the votes, what others do not see.
-    assert counts == ({"few": 8, "many": 13} if known else {"few": 5, "many": 10})
+    # The thread; rows; what they name. Of a long thread besides: each further level of replies.
+    # A guest besides: who it is, the votes, what others do not see.
+    assert counts == ({"few": 6, "many": 11} if known else {"few": 3, "many": 8})
 
 
 def test_a_page_in_the_middle_of_a_thread_costs_the_same_wherever_it_is() -> None:
@@ -368,8 +368,8 @@ def test_a_page_in_the_middle_of_a_thread_costs_the_same_wherever_it_is() -> Non
         with CaptureQueriesContext(connection) as queries:
             assert number in browser.open(f"?comment={number}").numbers()
         counts.add(len(queries))
-    # The thread; the comment, what it answers, mentions, references, back-links; each level below.
-    assert max(counts) <= 11
+    # The thread; the comment, what it answers, what they name; each level below.
+    assert max(counts) <= 9
 
 
 def test_a_page_is_private_and_varies_by_cookie() -> None:

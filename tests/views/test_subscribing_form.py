@@ -280,8 +280,8 @@ def test_a_page_costs_no_query_more_than_before(thread: Thread) -> None:
     browser.open(PAGE)
     with CaptureQueriesContext(connection) as queries:
         browser.open(PAGE)
-    # The thread; rows, mentions, references, back-links. The site's settings are kept.
-    assert len(queries) == 5
+    # The thread; rows; what they name. The site's settings are kept.
+    assert len(queries) == 3
 
 
 # --- beside a comment -------------------------------------------------------------------------
