@@ -24,8 +24,8 @@ SECRET = "a-secret-of-the-host-that-is-long-enough"
 REFUSED = ("Failed to load resource", "blocked by CORS policy")
 """What Chromium logs of each answer that is a refusal, whoever handles it."""
 
-ADVISED = (*REFUSED, "<comment-thread> ")
-"""The same where the element says on the console what its host's developer can mend."""
+ADVISED = (*REFUSED, "<comment-")
+"""The same where an element says on the console what its host's developer can mend."""
 
 
 def talk_elsewhere(site: Site, elsewhere: Elsewhere) -> Thread:

@@ -104,7 +104,7 @@ def test_attributes_are_properties_also_if_set_before_the_script_is_there(
 ) -> None:
     post(make_post(site, "other"), "In the other thread.", name="Eve")
     elsewhere.body = "<comment-thread></comment-thread><comment-count>?</comment-count>"
-    with opener(chromium, elsewhere) as open_:
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
         page = open_()
         held: list[Route] = []
         page.route("**/comment-thread.js", lambda route: held.extend([route]))
@@ -148,3 +148,64 @@ def test_a_count_beside_the_thread_follows_it(
         asked_in_a_thread(lambda: post(talk, "Live.", name="Eve"))
         page.evaluate("dispatchEvent(new Event('online'))")
         expect(page.locator("comment-count")).to_have_text(["5", "1"])
+
+
+@pytest.mark.parametrize("src", ["", "src", 'src="http://"', 'src="/api/v1/threads/talk/"'])
+def test_an_address_that_is_missing_or_not_the_apis_is_said(
+    talk: Thread, elsewhere: Elsewhere, chromium: str, src: str
+) -> None:
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
+        page = open_("/?first", bypass_csp=True)
+        elsewhere.body = f"<comment-thread {src}></comment-thread>"
+        said = advice_on(page)
+        page.goto(elsewhere.origin)
+        expect(page.get_by_role("alert")).to_contain_text("The comments cannot be loaded.")
+        wait_to_hear(page, "error")
+        (error,) = heard_of(page, "error")
+        assert error["code"] == "src_invalid"
+        assert "absolute address" in error["message"]
+        assert len(said) == 1
+        assert said[0].endswith(error["message"])
+
+
+def test_an_address_that_is_set_right_after_the_element_is_made_is_not_missing(
+    talk: Thread, elsewhere: Elsewhere, chromium: str
+) -> None:
+    src = f"{elsewhere.api}threads/talk/"
+    elsewhere.body = ""
+    with opener(chromium, elsewhere) as open_:
+        page = open_()
+        page.evaluate(
+            """src => {
+              const made = document.createElement("comment-thread");
+              document.body.append(made);
+              made.src = src;
+            }""",
+            src,
+        )
+        expect(page.locator("#comment-3")).to_be_visible()
+        assert heard_of(page, "error") == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "advice"),
+    [
+        ("", "key must be that of a thread"),
+        ('key="talk" src="http://"', "absolute address of the API"),
+        ('key="talk" src="/nowhere/"', "absolute address of the API"),
+    ],
+)
+def test_a_count_that_cannot_be_says_why(
+    talk: Thread, elsewhere: Elsewhere, chromium: str, attributes: str, advice: str
+) -> None:
+    with opener(chromium, elsewhere, usual=ADVISED) as open_:
+        page = open_("/?first", bypass_csp=True)
+        count = f"<comment-count {attributes}>some</comment-count>"
+        elsewhere.body = f"{count}{elsewhere.thread('talk')}"
+        said = advice_on(page)
+        with page.expect_console_message(lambda message: "<comment-count>" in message.text):
+            page.goto(elsewhere.origin)
+        expect(page.locator("#comment-3")).to_be_visible()
+        expect(page.locator("comment-count")).to_have_text("some")
+        assert len(said) == 1
+        assert advice in said[0]

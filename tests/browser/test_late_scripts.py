@@ -160,11 +160,12 @@ def test_a_thread_is_read_where_what_writes_cannot_be_loaded_and_no_text_is_lost
 def test_a_thread_is_read_where_what_writes_throws_and_no_text_is_lost(
     talk: Thread, elsewhere: Elsewhere, chromium: str
 ) -> None:
-    broken = 'export function startOwn() { throw new Error("broken") }'
+    broken = """export const lengthOf = () => 0, startText = () => {}, startMentions = () => {};
+      export function startQuoting() { throw new Error("broken") }"""
     with opener(chromium, elsewhere, usual=(*REFUSED, "Error: broken")) as open_:
         page = open_()
         page.route(
-            "**/thread/own*.js",
+            "**/thread/text*.js",
             lambda route: route.fulfill(body=broken, content_type="text/javascript"),
         )
         page.reload()
@@ -172,7 +173,7 @@ def test_a_thread_is_read_where_what_writes_throws_and_no_text_is_lost(
         page.get_by_role("button", name="Collapse 1 reply").click()
         expect(page.locator("#comment-2")).to_be_hidden()
         write(page, "All the same.", name="Dan")
-        page.unroute("**/thread/own*.js")
+        page.unroute("**/thread/text*.js")
         page.reload()
         expect(text_of(page)).to_have_value("All the same.")
         press(page, "Post")

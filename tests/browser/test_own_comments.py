@@ -35,7 +35,7 @@ from tests.making import NOW, decide, make_moderator, post
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-MAY_VOTE = "Whoever has written here may vote, too."
+MAY_VOTE = "Once you have written here, you may vote, too."
 
 
 @both_places

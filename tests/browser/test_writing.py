@@ -95,7 +95,8 @@ def test_a_double_click_posts_once_and_the_button_says_that_it_is_busy(
         )
         write(page, "Only once.")
         main = page.locator("#reply button.main")
-        main.click(click_count=2, force=True)
+        with page.expect_request(lambda it: it.method == "POST"):
+            main.click(click_count=2, force=True)
         expect(main).to_have_text("Sending…")
         expect(main).to_have_attribute("aria-disabled", "true")
         main.click(force=True)
@@ -231,7 +232,7 @@ def test_errors_stand_beside_their_fields_and_the_focus_goes_to_the_first(
         expect(name).to_be_focused()
         expect(name).to_have_attribute("aria-invalid", "true")
         expect(name).to_have_accessible_description(
-            "A name is needed. Whoever has written here may vote, too."
+            "A name is needed. Once you have written here, you may vote, too."
         )
         expect(text).to_have_accessible_description(re.compile("^Write something first. Up to"))
 
@@ -400,7 +401,7 @@ def test_a_known_guest_without_an_address_reads_that_one_is_needed(
         press(page, "Post")
         expect(page.locator("#comment-4")).to_be_focused()
         expect(page.locator("#reply .notice:visible")).to_have_text(
-            "To tell you, we need an address."
+            "Your comment is here, as number 4. To tell you, we need an address."
         )
 
 

@@ -84,7 +84,7 @@ function adopt(element, names) {
 }
 
 class CommentThread extends HTMLElement {
-  static observedAttributes = ["src", "lang", "sort", "token"];
+  static observedAttributes = ["src", "lang", "sort", "keys", "token"];
   /** @type {AbortController | undefined} */
   #running;
   /** @type {string | undefined} */
@@ -112,7 +112,7 @@ class CommentThread extends HTMLElement {
   }
 
   connectedCallback() {
-    adopt(this, ["src", "sort", "token"]);
+    adopt(this, CommentThread.observedAttributes);
     if (!this.#running) this.#start();
   }
 
@@ -153,8 +153,10 @@ class CommentThread extends HTMLElement {
     }
     let section = /** @type {HTMLElement | null} */ (this.querySelector("section.thread"));
     const isEmbedded = !section;
-    const address = section?.dataset.api ?? this.getAttribute("src");
-    if (signal.aborted || !address) return;
+    const address = section?.dataset.api ?? this.getAttribute("src") ?? "";
+    // A script may set it right after it has made the element.
+    if (!address) await pause(0);
+    if (signal.aborted) return;
     const lang = (isEmbedded || this.#wasStarted ? languageOf(this) : section?.lang) ?? "";
     const field = document.querySelector("input[name=csrfmiddlewaretoken]");
     const csrf = isEmbedded ? "" : /** @type {HTMLInputElement} */ (field)?.value;
@@ -257,7 +259,7 @@ class CommentThread extends HTMLElement {
     const [sentence, again] = UNREACHABLE[known];
     const button = make("button", { type: "button" }, again);
     button.addEventListener("click", () => this.#start());
-    const how = { role: "alert", class: "notice is-error", lang: known, dir: known === "he" ? "rtl" : "ltr" };
+    const how = { role: "alert", class: "notice is-error", lang: known, dir: "auto" };
     root.replaceChildren(make("p", how, sentence, " ", button));
     if (root instanceof ShadowRoot) {
       // The host's own link to the comments.
@@ -286,7 +288,8 @@ async function fetchCounts(address, elements) {
     const query = new URLSearchParams(keys.slice(first, first + MOST_KEYS).map((key) => ["key", key]));
     const api = new Api(address, { isEmbedded: true });
     // Without an answer, the text that the page gave stays.
-    const { counts } = (await api.json(`counts/?${query}`).catch(() => ({ data: { counts: {} } }))).data;
+    const { counts } = (await api.json(`counts/?${query}`).catch(() => ({ data: {} }))).data;
+    if (!counts) return advise("count_src", address);
     for (const element of elements) {
       const count = counts[element.getAttribute("key") ?? ""];
       if (count !== undefined) element.show(count);
@@ -314,7 +317,7 @@ class CommentCount extends HTMLElement {
   }
 
   async attributeChangedCallback() {
-    if (!this.isConnected || !this.getAttribute("key")) return;
+    if (!this.isConnected) return;
     const { address } = this;
     const waiting = asking.get(address);
     if (waiting) return waiting.add(this);
@@ -322,11 +325,11 @@ class CommentCount extends HTMLElement {
     await pause(0);
     const elements = [...(asking.get(address) ?? [])];
     asking.delete(address);
-    fetchCounts(address, elements);
+    fetchCounts(address, elements.filter((element) => element.getAttribute("key") || void advise("count_key", address)));
   }
 }
 
-reflect(CommentThread, ["src", "sort"]);
+reflect(CommentThread, ["src", "sort", "keys"]);
 reflect(CommentCount, CommentCount.observedAttributes);
 // A page may load the script twice, from two addresses.
 if (!customElements.get("comment-thread")) {

@@ -3,15 +3,18 @@
 
 /** @type {Record<string, string>} */
 const ADVICE = {
-  src_invalid: "src must be a thread's address in the API, such as https://blog.example/api/v1/threads/KEY/",
-  origin_not_allowed: "the server answers, but no page of this origin may read there: list it in the site's settings, among the allowed origins",
+  src_invalid: "src must be the absolute address of a thread in the API, such as https://blog.example/api/v1/threads/KEY/",
+  origin_not_allowed: "the server answers, but no page of this origin: add it to the allowed origins in the site's settings",
   sort_unknown: "sort is oldest, newest or best; the oldest come first",
   lang_unknown: "there are no words in this language; another one is shown",
+  count_src: "src must be the absolute address of the API, such as https://blog.example/api/v1/",
+  count_key: "key must be that of a thread",
 };
 const PROBE_MILLISECONDS = 5000;
 
 /** @param {string} code @param {string} value what is wrong */
-export const advise = (code, value) => console.warn(`<comment-thread> ${value}: ${ADVICE[code]}`);
+export const advise = (code, value) =>
+  console.warn(`<comment-${code.startsWith("count") ? "count" : "thread"}> ${value}: ${ADVICE[code]}`);
 
 /**
  * Returns code and message of what went wrong; where a developer can mend it, the console has it too.
@@ -19,6 +22,8 @@ export const advise = (code, value) => console.warn(`<comment-thread> ${value}: 
  */
 export async function explained(address, { status, code, message }) {
   if (!status && !code && (await isAnswering(address))) code = "origin_not_allowed";
+  // Who answers so is not the API, which gives its reasons.
+  if (!code && [200, 404].includes(status)) code = "src_invalid";
   if (code in ADVICE) {
     advise(code, address.href);
     message = ADVICE[code];

@@ -45,9 +45,9 @@ export function parse(html) {
 /** Resolves after so many milliseconds. @param {number} wait */
 export const pause = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
 
-/** Returns an address that others are relative to, however it was typed. @param {string} address @param {string} base */
+/** Returns an address that others are relative to, however it was typed; of what is none, the base. @param {string} address @param {string} base */
 export function folder(address, base) {
-  const url = new URL(address, base);
+  const url = new URL(URL.canParse(address, base) ? address : "", base);
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
 }
@@ -250,9 +250,10 @@ export class Api {
     }
   }
 
-  /** Returns the nodes of an address in the thread's language. Throws Problem. @param {string} path @param {Asking} [asking] */
-  async html(path, asking) {
+  /** Returns the nodes of an address in the thread's language. Throws Problem. @param {string} path @param {Asking & {v?: string | number}} [asking] v: the version, so that nothing older answers */
+  async html(path, { v, ...asking } = {}) {
     const url = new URL(path, this.base);
+    if (v) url.searchParams.set("v", `${v}`);
     if (this.lang) url.searchParams.set("lang", this.lang);
     url.searchParams.set("with", "form");
     return parse((await this.json(url.href, { ...asking, isHtml: true })).data);

@@ -10,6 +10,16 @@ import { joined } from "./waiting.js";
 /** Drafts that the browser did not take. @type {Map<string, any>} */
 const loose = new Map();
 
+/** @type {Fn} */
+const keptAt = (draft) => loose.get(draft) ?? recall("drafts", draft);
+
+/** Keeps a draft; none forgets it. @param {string} draft @param {any} [kept] */
+function store(draft, kept) {
+  remember("drafts", draft, kept);
+  if (kept && recall("drafts", draft)?.source !== kept.source) loose.set(draft, kept);
+  else loose.delete(draft);
+}
+
 export class WriteForm {
   /** @param {View} view @param {HTMLElement} section */
   constructor(view, section) {
@@ -21,10 +31,12 @@ export class WriteForm {
     this.fields = form.elements;
     this.source = this.fields.source;
     this.main = form.querySelector(".main");
+    /** @type {any} */
+    this.title = section.querySelector("h3");
     /** @type {Target} */
     this.target = {};
     this.draft = "";
-    this.words = [view.t("write"), this.main.textContent];
+    this.post = this.main.textContent;
     this.said = make("div", { class: "notice is-error", hidden: "" });
     this.note = make("p", { class: "help", hidden: "" });
     this.home = make("span", { hidden: "" });
@@ -37,31 +49,40 @@ export class WriteForm {
     form.noValidate = true;
     startText(this);
     form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => this.submit(event));
-    form.addEventListener("input", (/** @type {Event} */ event) => {
-      this.isTyped ||= event.isTrusted;
+    form.addEventListener("input", (/** @type {any} */ { isTrusted, target }) => {
+      if (isTrusted) {
+        this.isTyped = true;
+        this.wanted = "";
+      }
+      this.pardon(target.closest(".field") ?? target);
       this.keep();
     });
     // Another tab has sent or thrown away what it had here; this one's own words stay kept.
     addEventListener("storage", () => {
       if (this.isTyped && !recall("drafts", this.draft)) this.keep();
-    }, { signal: view.signal });
-    view.on("shown", () => this.told === "thread_closed" && view.section.dataset.state === "open" && this.clear());
+    }, view);
+    view.on("shown", () => view.section.dataset.state === "open" && this.said.textContent === view.t("thread_closed") && this.clear());
     section.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.defaultPrevented) this.close();
     });
-    addEventListener("beforeunload", (event) => this.isLoose && event.preventDefault(), { signal: view.signal });
+    addEventListener("beforeunload", (event) => loose.size && event.preventDefault(), view);
     const who = recall("who", view.api.base.origin) ?? {};
-    for (const name in who) if (this.fields[name]) this.fields[name].value ||= who[name];
-    const reply = Number(this.fields.reply_to?.value);
-    this.aim(reply ? { reply } : {}, this.source.value);
+    for (const name in this.author) this.fields[name].value ||= who[name] ?? "";
+    this.aim({ reply: Number(this.fields.reply_to?.value) || undefined }, this.source.value);
   }
 
   get body() {
     return { source: this.source.value, format: this.fields.format.value };
   }
 
+  /** What a guest says of himself; none where nobody is asked. */
+  get author() {
+    const { name, email, url } = this.fields;
+    return name && { name: name.value, email: email.value, url: url.value };
+  }
+
   get label() {
-    return this.target.edit ? this.view.t("save") : this.words[1];
+    return this.target.edit ? this.view.t("save") : this.post;
   }
 
   get article() {
@@ -71,17 +92,19 @@ export class WriteForm {
 
   /** @param {Target} target */
   open(target) {
+    /** The comment whose text is asked for, to be changed, as long as nothing else is done. */
+    this.wanted = "";
     this.aim(target);
     this.source.focus();
   }
 
   /** Brings the form back, and the focus to where it was opened. */
   close() {
-    const { article, target } = this;
-    if (this.isBlocked || !(target.edit || target.reply)) return;
+    const { article } = this;
+    const { aim } = this.section.dataset;
+    if (!aim) return;
     this.aim({});
-    const choice = `[data-do=${target.edit ? "edit" : "reply"}]`;
-    this.view.focus(article?.querySelector(choice) ?? article ?? this.source);
+    this.view.focus(article?.querySelector(`[data-do=${aim}]`) ?? article ?? this.source);
   }
 
   /** Sets the form up, with the draft that belongs there.
@@ -95,16 +118,16 @@ export class WriteForm {
     this.clear();
     section.dataset.aim = edit ? "edit" : reply ? "reply" : "";
     const name = view.article(reply ?? 0)?.querySelector(".author, .unknown")?.textContent ?? "";
-    /** @type {any} */ (section.querySelector("h3")).textContent = edit
+    this.title.textContent = edit
       ? view.t("edit_title")
       : reply
         ? view.t("reply_title", { number: `${reply}`, name: `\u2068${name}\u2069` })
-        : this.words[0];
+        : view.t("write");
     fields.reply_to?.remove();
     if (reply) this.form.append(make("input", { type: "hidden", name: "reply_to", value: `${reply}` }));
-    this.main.textContent = this.label;
+    if (!this.isBlocked) this.main.textContent = this.label;
     this.source.readOnly = this.main.hidden = false;
-    const kept = loose.get(this.draft) ?? recall("drafts", this.draft);
+    const kept = keptAt(this.draft);
     this.pending = kept?.pending;
     this.write(joined(kept?.source ?? edit?.source, typed), kept?.format ?? edit?.format);
     this.note.hidden = !kept;
@@ -144,22 +167,15 @@ export class WriteForm {
   /** @param {string} text @param {number} [start] @param {number} [end] */
   insert(text, start = this.source.selectionStart, end = this.source.selectionEnd) {
     this.source.setRangeText(text, start, end, "end");
-    this.source.dispatchEvent(new Event("input", { bubbles: true }));
+    this.write(this.source.value);
   }
 
   /** Keeps what is typed, with the key of a request that nobody has answered yet. */
   keep() {
-    const { draft, fields } = this;
-    const { source, format } = this.body;
-    const isNew = source.trim() && source !== this.target.edit?.source;
-    const kept = isNew ? { source, format, pending: this.pending } : undefined;
-    remember("drafts", draft, kept);
-    this.isLoose = kept && recall("drafts", draft)?.source !== source;
-    if (this.isLoose) loose.set(draft, kept);
-    else loose.delete(draft);
-    if (!fields.name) return;
-    const { name, email, url } = fields;
-    remember("who", this.view.api.base.origin, { name: name.value, email: email.value, url: url.value });
+    const { body, author, pending } = this;
+    const isNew = body.source.trim() && body.source !== this.target.edit?.source;
+    store(this.draft, isNew ? { ...body, pending } : undefined);
+    if (author) remember("who", this.view.api.base.origin, author);
   }
 
   discard() {
@@ -180,7 +196,6 @@ export class WriteForm {
   tell(key, values = {}) {
     const { view, said } = this;
     const text = view.t(key, values);
-    this.told = key;
     said.replaceChildren(text);
     said.hidden = false;
     view.say(text, { alert: true });
@@ -190,27 +205,32 @@ export class WriteForm {
   }
 
   clear() {
-    this.told = "";
     if (this.said.contains(this.view.focused)) this.main.focus();
     this.said.hidden = true;
-    for (const error of this.section.querySelectorAll(".errors, .error")) error.remove();
-    for (const field of this.form.querySelectorAll(".has-error")) field.classList.remove("has-error");
-    for (const input of this.form.querySelectorAll("[aria-invalid]")) {
+    if (this.note.matches(".notice")) this.note.hidden = true;
+    this.pardon(this.section);
+  }
+
+  /** Takes away the errors beside the fields in an element. @param {any} place */
+  pardon(place) {
+    for (const error of place.querySelectorAll(".errors, .error")) error.remove();
+    for (const input of place.querySelectorAll("[aria-invalid]")) {
+      input.closest(".field").classList.remove("has-error");
       input.removeAttribute("aria-invalid");
       input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/\S+_error\s*/, ""));
     }
   }
 
-  /** Puts errors beside their fields, the focus to the first. @param {string[][]} errors */
+  /** Puts errors beside their fields, the focus to the first. @param {any[]} errors */
   refuse(errors) {
-    for (const [name, text] of errors) {
-      const input = this.fields[name];
+    for (const { pointer, detail } of errors) {
+      const input = this.fields[pointer.replace("author", "name").match(/\w+$/)[0]];
       if (!input?.id) {
-        this.tell(text);
+        this.tell(detail);
         continue;
       }
       const id = `${input.id}_error`;
-      input.after(make("p", { class: "error", id }, text));
+      input.after(make("p", { class: "error", id }, detail));
       input.closest(".field").classList.add("has-error");
       input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", `${id} ${input.getAttribute("aria-describedby") ?? ""}`);
@@ -245,73 +265,82 @@ export class WriteForm {
   }
 
   async send() {
-    const { view, fields, body } = this;
-    const { edit, reply } = this.target;
+    const { view, fields, section, target, draft, body } = this;
+    const { edit, reply } = target;
+    const { source } = body;
     if (this.isBlocked) return;
-    // Whether a name is asked for, the viewer decides; who is quick does not know yet.
-    this.isBlocked = true;
-    await view.viewer().catch(() => {});
-    this.isBlocked = false;
+    /** What is sent, and from where: the form may be elsewhere when the answer comes. */
+    const sent = { ...body, target, draft, title: this.title.textContent };
     this.clear();
-    const asks = !edit && fields.name && !this.section.matches(".is-known");
-    const over = lengthOf(body.source) - Number(view.section.dataset.maxChars);
-    const wrong = [];
-    if (asks && !fields.name.value.trim()) wrong.push(["name", view.t("name_needed")]);
-    if (!body.source.trim()) wrong.push(["source", view.t("text_needed")]);
-    if (over > 0) wrong.push(["source", view.t("too_long", { n: over })]);
-    const { name, email, url } = fields;
-    const lacksAddress = asks && fields.tell?.value && !email.value.trim();
-    // Of a guest who is known the server may have an address.
-    if (lacksAddress && !(await view.viewer()).viewer) wrong.push(["email", view.t("address_needed")]);
-    if (wrong[0]) return this.refuse(wrong);
-    /** @type {any} */
-    const all = edit ? body : { ...body, parent: reply ?? null, tell: fields.tell?.value ?? "" };
-    if (asks) all.author = { name: name.value, email: email.value, url: url.value };
-    const text = JSON.stringify(all);
-    if (!edit) all.form = { opened: fields.opened?.value ?? "", subject: fields.subject?.value ?? "" };
-    this.pending ??= { text, key: crypto.getRandomValues(new Uint8Array(16)).join("") };
-    const { pending } = this;
-    this.keep();
     this.block(true, view.t("sending"));
+    view.say(view.t("sending"));
+    const pending = (this.pending ??= { text: source, key: crypto.getRandomValues(new Uint8Array(16)).join("") });
+    this.keep();
+    // Whether a name is asked for, the viewer decides; who is quick does not know yet.
+    const { viewer } = await view.viewer();
+    const author = edit || section.matches(".is-known") ? undefined : this.author;
+    const over = lengthOf(source) - Number(view.section.dataset.maxChars);
+    const wrong = [];
+    if (author && !author.name.trim()) wrong.push({ pointer: "name", detail: view.t("name_needed") });
+    if (!source.trim()) wrong.push({ pointer: "source", detail: view.t("text_needed") });
+    if (over > 0) wrong.push({ pointer: "source", detail: view.t("too_long", { n: over }) });
+    const lacksAddress = author && fields.tell?.value && !author.email.trim();
+    // Of a guest who is known the server may have an address.
+    if (lacksAddress && !viewer) wrong.push({ pointer: "email", detail: view.t("address_needed") });
+    const tell = fields.tell?.value ?? "";
+    const form = { opened: fields.opened?.value ?? "", subject: fields.subject?.value ?? "" };
+    /** @type {any} */
+    const how = edit
+      ? { method: "PATCH", body, headers: { "If-Match": `"${edit.version}"` } }
+      : { method: "POST", body: { ...body, parent: reply ?? null, tell, author, form }, headers: { "Idempotency-Key": pending.key } };
     let data;
     try {
-      ({ data } = await view.api.json(edit ? `../../comments/${edit.id}/` : "comments/", {
-        method: edit ? "PATCH" : "POST",
-        body: all,
-        headers: edit ? { "If-Match": `"${edit.version}"` } : { "Idempotency-Key": pending.key },
-      }));
+      if (wrong[0]) throw new Problem(400, { errors: wrong });
+      ({ data } = await view.api.json(edit ? `../../comments/${edit.id}/` : "comments/", how));
     } catch (error) {
+      if (this.hasLeft(sent)) return;
       if (!(error instanceof Problem)) throw error;
-      this.block(false);
       if (!error.status || error.status > 499) return this.lost();
       this.pending = undefined;
       this.keep();
       // A random key that stands for the same request: it was stored, and its answer was lost.
       if (error.status === 412) {
-        data = await this.standing();
+        data = await this.standing(sent);
         if (!data) return;
-      } else if (error.code !== "idempotency_conflict" || pending.text !== text) return this.refused(error);
+      } else if (error.code !== "idempotency_conflict" || pending.text !== source) return this.refused(error);
     }
     this.block(false);
     if (lacksAddress && data?.told === "untold") data.told = "address_needed";
     // What goes wrong now is not for the page to send again.
-    await this.done(data).catch(reportError);
+    await this.done(data, sent).catch(reportError);
   }
 
-  /** Returns the comment as it stands where it already is what was sent; else says what has happened. */
-  async standing() {
-    const { view, target, body } = this;
+  /** Returns whether the form has left what could not be sent, and says where that waits. @param {any} sent */
+  hasLeft({ target, draft, title }) {
+    this.block(false);
+    if (this.draft === draft) return;
+    this.tell("failed");
+    this.said.append(" ", button(title, () => this.open(target)));
+    return true;
+  }
+
+  /** Returns the comment as it stands where it already is what was sent; else says what has happened. @param {any} sent */
+  async standing(sent) {
+    const { view } = this;
+    const { target, source, format } = sent;
     let data;
     try {
       ({ data } = await view.api.json(`../../comments/${target.edit.id}/`, { own: true }));
     } catch (error) {
+      if (this.hasLeft(sent)) return;
       if (!(error instanceof Problem)) throw error;
       if (error.status === 404) return this.tell("removed_meanwhile");
       return this.lost();
     }
     const clean = (/** @type {string} */ text) => text.normalize("NFC").trim();
-    if (data.format === body.format && clean(data.source ?? "") === clean(body.source)) return data;
+    if (data.format === format && clean(data.source ?? "") === clean(source)) return data;
     target.edit.version = data.version;
+    if (this.hasLeft(sent)) return;
     if (data.tombstone || ["rejected", "spam"].includes(data.state)) return this.tell("removed_meanwhile");
     if (data.state === "held") return this.tell("held_meanwhile");
     this.tell("stale_version");
@@ -326,11 +355,15 @@ export class WriteForm {
   }
 
   /** @param {Problem} problem */
-  async refused({ code, errors, wait, message }) {
-    const { view, body } = this;
-    if (errors[0]) {
-      return this.refuse(errors.map((error) => [/** @type {any} */ (error.pointer.match(/\w+$/))[0], error.detail]));
+  async refused({ status, code, errors, wait, message }) {
+    const { view, body, fields } = this;
+    if (status === 401 || errors[0]?.pointer === "#/author") {
+      // Who was signed in when the page was made was given no fields.
+      if (!fields.name) this.form.prepend((await view.api.html("comments/")).querySelector(".who") ?? "");
+      await view.refreshViewer();
+      if (!this.target.edit) errors[0] ??= { pointer: "name", code, detail: view.t(code) };
     }
+    if (errors[0]) return this.refuse(errors);
     if (wait) {
       this.tell("wait", { left: clock(wait) });
       countDown(Date.now() + wait * 1000, (left) => {
@@ -350,46 +383,65 @@ export class WriteForm {
     }
   }
 
-  /** Forgets the draft, unless another tab has written another there. */
-  forget() {
-    const { draft, source } = this;
-    if (recall("drafts", draft)?.source === source.value) remember("drafts", draft, undefined);
-    loose.delete(draft);
-    this.isLoose = false;
+  /** Forgets what was sent, unless another tab has written another there. */
+  forget(draft = this.draft, sent = this.source.value) {
+    if (keptAt(draft)?.source.trim() === sent.trim()) store(draft);
   }
 
-  /** Shows what the server has stored, and says so. @param {any} data none if its answer was lost */
-  async done(data) {
-    const { view, target } = this;
+  /** Shows what the server has stored, and says so. @param {any} data none if its answer was lost @param {any} sent */
+  async done(data, { target, draft, source: sent }) {
+    const { view, source } = this;
     const { edit, reply } = target;
     if (data?.token) view.api.keepToken(data.token);
-    this.forget();
-    this.aim({});
-    this.form.querySelector("[value=preview][aria-expanded=true]")?.click();
+    const isHere = this.draft === draft;
+    const kept = keptAt(draft);
+    const typed = isHere ? source.value : kept?.source ?? "";
+    /** The form as it is left now, if nothing else was done with it meanwhile. */
+    let left;
+    if ([sent.trim(), ""].includes(typed.trim())) {
+      this.forget(draft, sent);
+      if (isHere) {
+        this.aim({});
+        this.form.querySelector("[value=preview][aria-expanded=true]")?.click();
+        left = this.target;
+      }
+    } else {
+      // What was typed since is another comment, or another change.
+      const rest = !edit && typed.startsWith(sent) ? typed.slice(sent.length).trimStart() : typed;
+      Object.assign(edit ?? {}, data);
+      if (isHere) {
+        this.pending = undefined;
+        source.setRangeText("", 0, typed.length - rest.length);
+        this.write(source.value);
+      } else store(draft, { ...kept, source: rest, pending: undefined });
+    }
     const isSeen = !data || data.state === "published";
-    if (!isSeen) view.tell("held", data);
-    if (edit?.number && !isSeen) view.remove(edit.number);
+    if (!isSeen) {
+      view.tell("held", data);
+      view.remove(edit?.number);
+    }
     const { comments } = await view.refreshViewer();
     const { id, number = null } = data ?? comments.find((own) => own.parent === (reply ?? null)) ?? {};
     const what = !isSeen || !number ? "held" : edit ? "edited" : "posted";
-    const told = data?.told ? view.t(data.told) : "";
+    const told = view.t(data?.told ?? "");
     const said = `${view.t(what, { number: `${number}` })} ${told}`.trim();
-    let isHere = true;
+    let isShown = true;
     if (number && isSeen) {
       await view.insert(number).catch(() => {
         // It comes with the next changes.
-        isHere = false;
+        isShown = false;
         view.tell("own");
       });
     }
-    const note = isHere ? told : said;
+    const isLeft = left === this.target && !this.isTyped;
+    const note = isLeft && isShown && data?.told !== "address_needed" ? told : said;
     if (note) {
       this.note.textContent = note;
       this.note.className = "notice";
       this.note.hidden = false;
     }
     view.say(said);
-    view.focus((isHere && view.one(`[data-id="${id}"]`)) || this.source);
+    if (isLeft) view.focus((isShown && view.one(`[data-id="${id}"]`)) || source);
     view.emit(what, { number, id });
   }
 }

@@ -1,25 +1,22 @@
 /** Keys: j and k from comment to comment, r to reply, q to quote what is selected, n to the next new one, ? for help. */
 
 import { make, recall, remember } from "./api.js";
-import { nextNew } from "./visits.js";
+import { nextNew } from "./reading.js";
 
 
 /** Threads on this page: a key is for one of them. @type {Set<View>} */
 const views = new Set();
 
-/** The thread with the focus, else the first in the window. */
-function active() {
+/** The thread with the focus; where nothing has it, the first in the window. @param {any} target */
+function active(target) {
   const all = [...views];
-  const isSeen = (/** @type {View} */ { section }) => {
-    const { top, bottom } = section.getBoundingClientRect();
-    return bottom > 0 && top < innerHeight;
-  };
-  return all.find((view) => view.focused) ?? all.find(isSeen) ?? all[0];
+  return all.find((view) => view.focused) ?? (target === document.body && all.find((view) => view.isSeen(view.section)));
 }
 
 /** @param {View} view */
 export function startKeyboard(view) {
   const { signal } = view;
+  if (view.host.getAttribute("keys") === "off") return;
   views.add(view);
   signal.addEventListener("abort", () => views.delete(view));
 
@@ -68,14 +65,14 @@ export function startKeyboard(view) {
   /** @type {Record<string, () => void>} */
   const actions = { j: () => move(1), k: () => move(-1), r: reply, q: () => view.tell("quote"), n: () => nextNew(view), "?": help };
   const heard = (/** @type {KeyboardEvent} */ event) => {
-    const target = /** @type {any} */ (event.composedPath()[0]);
+    const target = view.focused ?? event.composedPath()[0];
     // By what is typed; where that is no Latin letter, by where the key is ("KeyJ").
     const typed = event.key?.toLowerCase() ?? "";
     const key = /[\p{Script=Latin}?]/u.test(typed) ? typed : event.code?.slice(3).toLowerCase();
     const action = Object.hasOwn(actions, key) && actions[key];
     if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.isContentEditable || target.closest?.("input, textarea, select, dialog")) return;
-    if (recall("settings", "no_keys") || active() !== view) return;
+    if (target.closest?.("input, textarea, select")) return;
+    if (recall("settings", "no_keys") || active(target) !== view) return;
     event.preventDefault();
     action();
   };

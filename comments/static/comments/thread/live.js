@@ -6,6 +6,7 @@
  */
 
 import { make, pause, Problem } from "./api.js";
+import { into, MORE, rowsIn } from "./reading.js";
 
 const POLL = 20_000;
 /** A stream that says nothing may be a dead one: each fourth time it is asked for all that. */
@@ -99,6 +100,49 @@ export function startLive(view) {
     }
   }
 
+  /** Fetches again what is shown, with what was loaded in its gaps. @param {number} now */
+  const reload = (now) => view.inTurn(async () => {
+    const how = { signal, v: now };
+    const fresh = /** @type {any} */ ((await api.html(view.first, how)).querySelector(".thread"));
+    /** What its writer may have seen in a gap. */
+    const own = [...view.own].map((number) => view.row(number));
+    /** Returns whether something is shown that comes after a gap. @param {any} gap */
+    const isShort = ({ dataset: { parent = "" } }) => {
+      const sort = parent || fresh.dataset.sort;
+      const [last, got] = [section, fresh].map((each) => {
+        const rows = [...each.querySelectorAll(`li[data-number][data-parent="${parent}"]`)]
+          .filter((row) => view.isHeld(row) || !own.includes(row));
+        return sort === "best" ? rows.length : rows.at(-1)?.dataset.number * (sort === "newest" ? -1 : 1);
+      });
+      return last > (got || -Infinity);
+    };
+    for (let gap; (gap = [...fresh.querySelectorAll(`.hole, ${MORE}`)].find(isShort)); ) {
+      // Where the conversation goes on elsewhere it does so here.
+      const nodes = await api.html(gap.querySelector("a").dataset.fetch.replace(/context.$/, "replies/"), how);
+      into(gap, nodes)(...rowsIn(nodes));
+    }
+    view.keep(() => {
+      view.show(fresh);
+      for (const row of own) {
+        const number = Number(row?.dataset.number);
+        // As it was; as it is it is fetched once that is shown.
+        if (number && !view.row(number)) view.put(number, row) && view.stale.add(number);
+      }
+    });
+  });
+
+  /** Says how many are in the holes below a root. @param {string} root @param {number} now */
+  async function recount(root, now) {
+    const nodes = await api.html(`comments/${root}/context/`, { signal, v: now });
+    for (const { dataset, childNodes, parentElement } of /** @type {any} */ (nodes.querySelectorAll(".hole-link"))) {
+      // With or without the site's name.
+      const link = view.one(`[data-fetch$="${dataset.fetch.replace(/.*comments/, "")}"]`);
+      link?.replaceChildren(...childNodes);
+      link?.parentElement.setAttribute("data-count", parentElement.dataset.count);
+    }
+    view.tell("marked");
+  }
+
   /**
    * Shows changes. The version moves on only when all of them are shown.
    * @param {{version: number, kind: string, number: number | null}[]} changes
@@ -153,9 +197,12 @@ export function startLive(view) {
       isMany = touched.size > MANY;
       if (!isMany) await fetchRows(touched, now, rows);
     }
-    if (isMany) await view.reload(now);
+    if (isMany) await reload(now);
     else {
-      view.keep(() => rows.forEach((row, number) => view.put(number, row, true)));
+      /** Of what is in a hole the roots. */
+      const holed = new Set();
+      view.keep(() => rows.forEach((row, number) => view.put(number, row, true) || holed.add(row?.dataset.root)));
+      for (const root of holed) if (view.row(root)) await recount(root, now);
       const { data } = await api.json(`./?v=${now}`, { signal });
       section.dataset.count = data.count;
       view.one("h2").textContent = view.t("comments", { n: data.count });
@@ -178,7 +225,7 @@ export function startLive(view) {
   /** Shows all anew, of a server that was set back to an earlier day. @param {number} now */
   async function restart(now) {
     view.own.clear();
-    await view.reload(now);
+    await reload(now);
     version = heard = now;
     section.dataset.version = `${version}`;
   }

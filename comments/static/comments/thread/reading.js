@@ -1,9 +1,8 @@
-/** Moving about in a thread without leaving the page: sorts, further pages, branches, permalinks. */
+/** Moving about in a thread without leaving the page: sorts, further pages, permalinks, branches that
+ * collapse, and what is new since the last visit. */
 
-import { make, Problem } from "./api.js";
-import { startFolding } from "./folding.js";
+import { make, Problem, recall, remember as store } from "./api.js";
 import { startTimes } from "./times.js";
-import { startVisits } from "./visits.js";
 
 
 /** Says something where everybody sees it. @param {View} view @param {string} text */
@@ -20,14 +19,26 @@ const numberIn = ({ dataset, hash }) => Number(dataset.ref ?? named(hash));
 /** Returns the number in #comment-N, or 0. @param {string} hash */
 const named = (hash) => Number(/^#comment-(\d{1,15})$/.exec(hash)?.[1] ?? 0);
 
+/** What leads to a further page. */
+export const MORE = ".pages:has(.more)";
+
+/** Returns the rows of an answer. @param {any} nodes @returns {Element[]} */
+export const rowsIn = (nodes) => nodes.querySelector("ol")?.children ?? [];
+
+/** Returns what puts rows where a gap was: a hole, or what led to a further page. @param {Element} gap @param {any} nodes of the answer */
+export const into = (gap, nodes) => (/** @type {Element[]} */ ...rows) => {
+  if (gap.matches(".hole")) return gap.replaceWith(...rows);
+  gap.previousElementSibling?.append(...rows);
+  gap.replaceWith(...nodes.querySelectorAll(MORE));
+};
+
 /** @param {View} view */
 export function startReading(view) {
   const { api, section, signal } = view;
   const isOwnPage = !view.isEmbedded;
-  /** Addresses of what is shown: one, and those that were loaded below it. */
-  let pages = [isOwnPage ? asked() : `comments/?sort=${section.dataset.sort}`];
-  let shown = pages[0];
-  let isBusy = false;
+  view.first = isOwnPage ? asked() : `comments/?sort=${section.dataset.sort}`;
+  /** What this page's address asked for when that came. */
+  let shown = view.first;
 
   /** Returns the address in the API of what the address of this page asks for. */
   function asked() {
@@ -57,13 +68,17 @@ export function startReading(view) {
     shown = asked();
   }
 
-  /** Fetches and uses nodes, once at a time; says what did not work. @param {string} address @param {(nodes: any) => void} use */
-  async function load(address, use) {
-    if (isBusy) return false;
-    isBusy = true;
+  /**
+   * Fetches and uses nodes, in turn; says what did not work.
+   * @param {() => string | undefined | false} find says then what to fetch, if anything
+   * @param {(nodes: any, address: string) => void} use
+   */
+  const load = (find, use) => view.inTurn(async () => {
+    const address = find();
+    if (!address) return false;
     section.setAttribute("aria-busy", "true");
     try {
-      use(await api.html(address, { signal }));
+      use(await api.html(address, { signal }), address);
       return true;
     } catch (error) {
       if (!signal.aborted) {
@@ -72,34 +87,20 @@ export function startReading(view) {
       }
       return false;
     } finally {
-      isBusy = false;
       section.removeAttribute("aria-busy");
     }
-  }
+  });
 
-  /** Shows another page of the thread. @param {string} address */
-  const navigate = (address) =>
-    load(address, (nodes) => {
-      pages = [address];
+  /**
+   * Shows another page of the thread. @param {() => string | false} find
+   * @param {string} [to] what the page's address becomes @param {boolean} [isNew]
+   */
+  const navigate = (find, to, isNew) =>
+    load(find, (nodes, address) => {
+      shown = view.first = address;
       view.show(nodes.querySelector(".thread"));
+      if (to) remember(to, isNew);
     });
-
-  /** Fetches again what is shown. @param {string | number} version */
-  view.reload = async (version) => {
-    /** @type {any} */
-    let all;
-    for (const page of pages) {
-      const join = page.includes("?") ? "&" : "?";
-      const nodes = await api.html(`${page}${join}v=${version}`, { signal });
-      const fresh = /** @type {any} */ (nodes.querySelector(".thread"));
-      if (all) {
-        all.querySelector(":scope > ol").append(...fresh.querySelectorAll(":scope > ol > li"));
-        all.querySelector(".pages:has(.more)").replaceWith(...fresh.querySelectorAll(".pages:has(.more)"));
-      }
-      all ??= fresh;
-    }
-    view.show(all);
-  };
 
   /** Puts the focus on the first of new rows, and says how many there are. @param {any[]} rows */
   function arrive(rows) {
@@ -108,27 +109,16 @@ export function startReading(view) {
     view.say(view.t("more_comments", { n }));
   }
 
-  /** @param {HTMLAnchorElement} link */
-  const more = (link) =>
-    load(link.dataset.fetch ?? "", (nodes) => {
-      pages.push(link.dataset.fetch ?? "");
-      const { list } = view;
-      const rows = view.add(nodes.querySelectorAll(".thread > .comments > li"), (...all) => list.append(...all));
-      link.closest(".pages")?.replaceWith(...nodes.querySelectorAll(".pages:has(.more)"));
-      arrive(rows);
-    });
-
-  /** @param {HTMLAnchorElement} link */
+  /** Fills a hole, or adds a page. @param {HTMLAnchorElement} link */
   const fill = (link) =>
-    load(link.dataset.fetch ?? "", (nodes) => {
-      const hole = /** @type {HTMLElement} */ (link.closest(".hole"));
-      arrive(view.add(nodes.querySelector("ol").children, (...all) => hole.replaceWith(...all)));
+    load(() => link.isConnected && link.dataset.fetch, (nodes) => {
+      const gap = /** @type {HTMLElement} */ (link.closest(".hole, .pages"));
+      arrive(view.add(rowsIn(nodes), into(gap, nodes)));
     });
 
-  view.go = async (number, from = 0) => {
-    if (!view.article(number)) {
-      if (!(await navigate(`comments/${number}/context/`))) return false;
-    }
+  view.go = async (number, from = 0, isNew = true) => {
+    const to = `?comment=${number}#comment-${number}`;
+    if (!view.article(number) && !(await navigate(() => `comments/${number}/context/`, to, isNew))) return false;
     const article = view.article(number);
     if (!article) {
       notice(view, view.t("not_here"));
@@ -143,15 +133,14 @@ export function startReading(view) {
     view.all("a.back").forEach((link) => link.remove());
     if (from && from !== number) {
       const how = { class: "back", href: `#comment-${from}`, "data-ref": `${from}` };
-      article.querySelector(".facts")?.append(make("a", how, view.t("back_to", { number: from })));
+      article.querySelector("p")?.append(" ", make("a", how, view.t("back_to", { number: from })));
     }
     return true;
   };
 
   view.visit = async (number, from) => {
     const isHere = !!view.article(number);
-    if (!(await view.go(number, from))) return;
-    remember(isHere ? `${location.search}#comment-${number}` : `?comment=${number}#comment-${number}`);
+    if ((await view.go(number, from)) && isHere) remember(`${location.search}#comment-${number}`);
   };
 
   const PAGE = "a[data-sort], a.all, a.more, a.hole-link, a[data-ref], a.mention, a.number, a[rel=prev][data-fetch]";
@@ -162,11 +151,9 @@ export function startReading(view) {
     const { fetch, sort } = link.dataset;
     if (!number && !fetch && !sort && !link.matches(".all")) return;
     event.preventDefault();
-    if (link.matches(".more")) await more(link);
-    else if (link.matches(".hole:not(.is-deep) > *")) await fill(link);
+    if (link.matches(".more, .hole:not(.is-deep) > *")) await fill(link);
     else if (number && !fetch) await view.visit(number, Number(row?.dataset.number));
-    else if (await navigate(fetch ?? `comments/?sort=${sort ?? section.dataset.sort}`)) {
-      remember(link.href);
+    else if (await navigate(() => fetch ?? `comments/?sort=${sort ?? section.dataset.sort}`, link.href)) {
       if (number) await view.go(number);
       else view.focus(view.one(sort ? `a[data-sort=${sort}]` : "h2"));
     }
@@ -174,18 +161,18 @@ export function startReading(view) {
 
   /** Goes to the comment that the address names. */
   async function find() {
+    await view.turn;
     const number = named(location.hash);
-    if (!number || !isMeant(number)) return;
-    const isElsewhere = !view.article(number);
-    if ((await view.go(number)) && isElsewhere) remember(`?comment=${number}${location.hash}`, false);
+    if (number && isMeant(number)) await view.go(number, 0, false);
+  }
+
+  /** Shows what the address asks for. */
+  async function follow() {
+    if (await navigate(() => asked() !== shown && asked())) await find();
   }
 
   if (isOwnPage) {
-    const heard = async () => {
-      if (asked() !== shown) await navigate((shown = asked()));
-      await find();
-    };
-    addEventListener("popstate", heard, { signal });
+    for (const name of ["popstate", "online"]) addEventListener(name, follow, { signal });
   }
   addEventListener("hashchange", find, { signal });
 
@@ -203,4 +190,117 @@ export function startReading(view) {
   startTimes(view);
   startVisits(view);
   find();
+}
+
+/** Collapses branches, and remembers which. @param {View} view */
+function startFolding(view) {
+  const thread = view.api.base.href;
+  /** @type {Set<number>} */
+  const folded = new Set(recall("folded", thread));
+
+  function refresh() {
+    /** @type {{row: any, depth: number, n: number, fresh: number}[]} */
+    const above = [];
+    const all = [];
+    let limit = Infinity;
+    for (const row of /** @type {any[]} */ ([...view.list.children])) {
+      const depth = row.matches(".folded") ? Infinity : Number(row.dataset.depth);
+      while (above.length && above[above.length - 1].depth >= depth) above.pop();
+      if (depth <= limit) limit = Infinity;
+      row.hidden = depth > limit;
+      const n = row.dataset.number ? 1 : Number(row.dataset.count ?? 0);
+      for (const each of above) {
+        each.n += n;
+        if (row.matches(".is-new")) each.fresh++;
+      }
+      if (!row.dataset.number) continue;
+      const entry = { row, depth, n: 0, fresh: 0 };
+      above.push(entry);
+      all.push(entry);
+      if (folded.has(Number(row.dataset.number))) limit = Math.min(limit, depth);
+    }
+    for (const { row, n, fresh } of all) {
+      let button = row.querySelector("button.fold");
+      if (!n) {
+        button?.remove();
+        continue;
+      }
+      if (!button) {
+        button = make("button", { type: "button", class: "fold quiet" });
+        row.querySelector(".choices, .tombstone p").append(button);
+      }
+      const isFolded = folded.has(Number(row.dataset.number));
+      const text = view.t(isFolded ? "expand" : "collapse", { n });
+      const words = isFolded && fresh ? `${text} · ${view.t("new_replies", { n: fresh })}` : text;
+      if (button.textContent !== words) button.textContent = words;
+      button.setAttribute("aria-expanded", `${!isFolded}`);
+    }
+  }
+
+  /** @param {Iterable<number>} numbers @param {boolean} isFolded */
+  function set(numbers, isFolded) {
+    for (const number of numbers) isFolded ? folded.add(number) : folded.delete(number);
+    store("folded", thread, folded.size ? [...folded].slice(-100) : undefined);
+    refresh();
+  }
+
+  view.when("click", "button.fold", (button) => {
+    const number = Number(/** @type {any} */ (button.closest("li[data-number]")).dataset.number);
+    view.keep(() => set([number], !folded.has(number)));
+  });
+  view.on("reveal", ({ row }) => {
+    const hiding = view.all("li[data-number]").filter((each) => view.branch(each).includes(row));
+    set(hiding.map((each) => Number(each.dataset.number)), false);
+  });
+  for (const name of ["rows", "gone", "shown", "marked"]) view.on(name, refresh);
+  refresh();
+}
+
+/** Says what is new since the last visit, known to this browser alone. @param {View} view */
+async function startVisits(view) {
+  const { section, signal } = view;
+  const thread = view.api.base.href;
+  let last = Number(section.dataset.lastNumber);
+  /** Number up to which this browser had shown the thread before. @type {number} */
+  const seen = recall("seen", thread) ?? last;
+
+  // What was loaded behind another tab has not been seen.
+  const see = () => {
+    if (!document.hidden) store("seen", thread, Math.max(last, recall("seen", thread) ?? 0));
+  };
+
+  const own = new Set((await view.viewer()).comments.map((comment) => comment.number));
+  if (signal.aborted) return;
+
+  view.each((rows) => {
+    for (const row of rows) {
+      const number = Number(row.dataset.number);
+      last = Math.max(last, number);
+      const heading = row.querySelector("h3");
+      if (number <= seen || own.has(number) || view.own.has(number) || !heading) continue;
+      row.classList.add("is-new");
+      if (!row.querySelector(".new")) heading.append(" ", make("span", { class: "badge new" }, view.t("new")));
+    }
+    view.tell("marked");
+    see();
+  });
+  document.addEventListener("visibilitychange", see, { signal });
+
+  const fresh = view.all("li.is-new");
+  const isWhole = !view.one("a.more, a[rel=prev], .hole, a.all");
+  const n = isWhole ? fresh.length : last - seen;
+  if (n > 0) {
+    const number = fresh[0]?.dataset.number ?? `${seen + 1}`;
+    const how = { class: "since", href: `#comment-${number}`, "data-ref": number };
+    view.tools.prepend(make("a", how, view.t("new_since", { n })));
+  }
+}
+
+/** Goes to the next new comment after the one in focus. @param {View} view */
+export function nextNew(view) {
+  const fresh = view.all("li.is-new");
+  const here = view.focused?.closest("li[data-number]");
+  const after = fresh.find((row) => here && here.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const row = after ?? fresh[0];
+  if (row) view.go(Number(row.dataset.number));
 }

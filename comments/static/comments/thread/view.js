@@ -21,6 +21,9 @@ const depthOf = (row) =>
 /** @param {Element} row */
 const numberOf = (row) => Number(/** @type {HTMLElement} */ (row).dataset.number);
 
+/** @param {Element} section @param {number | string} number @returns {HTMLElement | null} */
+const rowIn = (section, number) => section.querySelector(`li[data-number="${number}"]`);
+
 /**
  * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone"
  * with detail.number; "shown" after another page of the thread; "form" with a new detail.form; "own"
@@ -55,9 +58,11 @@ export class View extends EventTarget {
     this.tools = document.createElement("p");
     this.tools.className = "tools";
     this.one(".thread-header").append(this.tools);
-    /** Fetches again what is shown; set by reading. @type {(version: number) => Promise<void>} */
-    this.reload = async () => {};
-    /** Shows a comment, wherever it is; set by reading. @type {(number: number, from?: number) => Promise<boolean>} */
+    /** The address in the API of what is shown, without what was loaded in its gaps; set by reading. */
+    this.first = "";
+    /** Ends with the last of what is loaded one after the other. @type {Promise<unknown>} */
+    this.turn = Promise.resolve();
+    /** Shows a comment, wherever it is; set by reading. @type {(number: number, from?: number, isNew?: boolean) => Promise<boolean>} */
     this.go = async () => false;
     /** Does that as a link does: with the address, and a way back. @type {(number: number, from?: number) => Promise<void>} */
     this.visit = async () => {};
@@ -148,7 +153,7 @@ export class View extends EventTarget {
 
   /** @param {number | string} number @returns {HTMLElement | null} */
   row(number) {
-    return this.one(`li[data-number="${number}"]`);
+    return rowIn(this.section, number);
   }
 
   /** Returns all rows below a row, holes and folds with them. @param {Element} row */
@@ -192,30 +197,28 @@ export class View extends EventTarget {
     return this.section.contains(found) ? found : null;
   }
 
+  /** Returns whether something is in the window. @param {Element} element */
+  isSeen(element) {
+    const { top, bottom } = element.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  }
+
   /**
    * Changes rows without moving what is being read, and without losing the focus.
    * @template T @param {() => T} change @returns {T}
    */
   keep(change) {
     const { scroller, focused } = this;
-    const isSeen = (/** @type {Element} */ element) => {
-      const { top, bottom } = element.getBoundingClientRect();
-      return bottom > 0 && top < innerHeight;
-    };
     const article = focused?.closest(".comment");
     const nth = article && [...article.querySelectorAll(REACHABLE)].indexOf(focused);
-    const read = this.all(".comment").find(isSeen);
-    const seen = focused && isSeen(focused) ? focused : read;
-    const anchor = seen?.closest(".comment") ?? seen;
-    const id = anchor?.id;
+    const top = (/** @type {any} */ element) => element.getBoundingClientRect().top;
+    const read = this.all(".comment").filter(this.isSeen);
+    if (focused && this.isSeen(focused)) read.unshift(article ?? focused);
+    /** Of what is read, and of what stands there should it go. */
+    const tops = read.map(top);
     // Where the thread is above or below the window, only its end can move something.
-    const place = () => {
-      const found = anchor?.isConnected ? anchor : id && this.one(`#${id}`);
-      if (anchor) return found ? found.getBoundingClientRect().top : NaN;
-      const { bottom } = this.section.getBoundingClientRect();
-      return bottom <= 0 ? bottom : 0;
-    };
-    const before = place();
+    const end = () => Math.min(this.section.getBoundingClientRect().bottom, 0);
+    const before = end();
     // The browser's own anchoring would move it a second time.
     scroller.style.overflowAnchor = "none";
     const made = change();
@@ -224,7 +227,11 @@ export class View extends EventTarget {
       const reachable = again?.querySelectorAll(REACHABLE)[nth ?? -1];
       this.focus(focused.isConnected ? focused : (reachable ?? again ?? this.section), true);
     }
-    const moved = place() - before;
+    const shifts = read.map((each, nth) => {
+      const now = each.isConnected ? each : this.one(`[id="${each.id}"]`);
+      return now?.checkVisibility() ? top(now) - tops[nth] : NaN;
+    });
+    const moved = shifts.find((shift) => !isNaN(shift)) ?? end() - before;
     if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
     requestAnimationFrame(() => requestAnimationFrame(() => (scroller.style.overflowAnchor = "")));
     return made;
@@ -241,9 +248,9 @@ export class View extends EventTarget {
    * or, of others' comments (isLive), where its place is not on this page.
    * @param {number} number
    */
-  async insert(number, { isLive = false, version = "" } = {}) {
+  async insert(number, { isLive = false } = {}) {
     if (!isLive) this.own.add(number);
-    const row = await this.fetchRow(number, version);
+    const row = await this.fetchRow(number);
     const put = this.keep(() => this.put(number, row, isLive));
     if (!isLive) this.tell("own");
     return put;
@@ -253,8 +260,7 @@ export class View extends EventTarget {
   async fetchRow(number, version = "") {
     try {
       const { signal } = this;
-      const query = version && `?v=${version}`;
-      const nodes = await this.api.html(`comments/${number}/${query}`, { signal });
+      const nodes = await this.api.html(`comments/${number}/`, { signal, v: version });
       return /** @type {HTMLElement | null} */ (nodes.querySelector("li[data-number]"));
     } catch (error) {
       if (error instanceof Problem && [404, 410].includes(error.status)) return null;
@@ -271,8 +277,10 @@ export class View extends EventTarget {
       this.remove(number);
       return null;
     }
-    if (old) old.replaceWith(row);
-    else if (!this.#place(row, isLive)) return null;
+    if (old) {
+      this.#mark(old, row);
+      old.replaceWith(row);
+    } else if (!this.#place(row, isLive)) return null;
     this.tell("rows", { rows: [row] });
     return row;
   }
@@ -281,6 +289,12 @@ export class View extends EventTarget {
   #hold(row) {
     this.stale.add(numberOf(row));
     return row;
+  }
+
+  /** Marks a row as that is which it replaces: sought, with a way back. @param {Element} old @param {any} row */
+  #mark(old, row) {
+    row?.querySelector("article").classList.toggle("is-sought", !!old.querySelector(".is-sought"));
+    row?.querySelector("p").append(" ", ...old.querySelectorAll(".back"));
   }
 
   /** Refreshes rows whose forms have been closed. */
@@ -354,14 +368,25 @@ export class View extends EventTarget {
     return placed;
   }
 
+  /** Does something after all that is under way. @template T @param {() => Promise<T>} job @returns {Promise<T>} */
+  inTurn(job) {
+    const done = this.turn.then(job);
+    this.turn = done.catch(() => {});
+    return done;
+  }
+
   /** Shows another section of this thread in this one's place; what is being written stays. @param {HTMLElement} fresh */
   show(fresh) {
     const { section } = this;
     const was = section.dataset.state;
     this.keep(() => {
       const write = this.one("#reply");
-      for (const row of this.all("li[data-number]").filter((each) => this.isHeld(each))) {
-        fresh.querySelector(`li[data-number="${numberOf(row)}"]`)?.replaceWith(this.#hold(row));
+      for (const row of this.all("li[data-number]:has(textarea)")) {
+        rowIn(fresh, numberOf(row))?.replaceWith(this.#hold(row));
+      }
+      for (const row of this.all("li:has(> .is-sought)")) this.#mark(row, rowIn(fresh, numberOf(row)));
+      for (const { dataset } of this.all("details[open] li[data-number]")) {
+        rowIn(fresh, dataset.number)?.closest("details")?.setAttribute("open", "");
       }
       for (const { name, value } of fresh.attributes) {
         if (name.startsWith("data-") && name !== "data-api") section.setAttribute(name, value);
