@@ -204,7 +204,7 @@ def test_the_pages_of_the_blog_ask_a_constant_number_of_queries(post: Post) -> N
         found[address] = len(queries)
     # What the page stands on; the post with its thread and series; its authors; the parts; rows,
     # mentions, references, back-links.
-    assert found == {"/": 1, PAGE: 8, SERIES: 2}
+    assert found == {"/": 1, PAGE: 6, SERIES: 2}
 
 
 # --- what goes wrong ------------------------------------------------------------------------------

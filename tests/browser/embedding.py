@@ -24,7 +24,7 @@ DOCUMENT = """<!doctype html>
 <link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script type="module" src="{scripts}/comment-thread.js"></script>
-<script src="/heard.js"></script></head>
+<script src="/heard.js"></script>{head}</head>
 <body><h1>A page elsewhere</h1>
 {body}</body></html>"""
 # What the host's page hears of its thread, for the tests to ask.
@@ -44,6 +44,7 @@ class Elsewhere:
     api: str
     body: str = ""
     lang: str = "en"
+    head: str = ""
 
     @property
     def origin(self) -> str:
@@ -61,7 +62,7 @@ class Elsewhere:
 
     def document(self) -> str:
         """Returns the page."""
-        return DOCUMENT.format(lang=self.lang, scripts=self.scripts, body=self.body)
+        return DOCUMENT.format(lang=self.lang, scripts=self.scripts, head=self.head, body=self.body)
 
     def content_policy(self) -> str:
         """Returns a policy as strict as a page can have that uses the product from elsewhere."""

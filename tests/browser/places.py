@@ -24,6 +24,9 @@ CUSTOMERS = "/posts/russia-and-the-new-me-part-iv/"
 """The customer's post (``customers_post``)."""
 OWN, ELSEWHERE = "own", "elsewhere"
 
+LIGHT_OR_DARK = '<meta name="color-scheme" content="light dark">'
+"""How a host's page says that it follows its reader; one that says nothing is light."""
+
 both_places = pytest.mark.parametrize("place", [OWN, ELSEWHERE])
 
 Visit = Callable[..., Page]
@@ -66,6 +69,7 @@ def visitor(
 
     with page_elsewhere(live_server.url) as elsewhere:
         elsewhere.lang = lang
+        elsewhere.head = LIGHT_OR_DARK
         elsewhere.body = elsewhere.thread(KEY, attributes)
         allow(elsewhere.origin, **site)
         own = f"{live_server.url}{TALK}"
@@ -75,6 +79,8 @@ def visitor(
             def visit(*, by: BrowserContext | None = None, **options: Any) -> Page:
                 page = new_page(by or browser, complaints, **options)
                 page.goto(address)
+                # For axe, which takes a ground that no element has for white.
+                page.evaluate("document.body.style.backgroundColor ||= 'canvas'")
                 page.locator("#reply .cancel").wait_for(state="attached")
                 return page
 
