@@ -202,8 +202,8 @@ def test_the_pages_of_the_blog_ask_a_constant_number_of_queries(post: Post) -> N
         with CaptureQueriesContext(connection) as queries:
             browser.open(address)
         found[address] = len(queries)
-    # What the page stands on; the post with its thread and series; its authors; the parts; rows,
-    # mentions, references, back-links.
+    # What the page stands on; the post with its thread and series; its authors; the parts; rows;
+    # what they name.
     assert found == {"/": 1, PAGE: 6, SERIES: 2}
 
 
