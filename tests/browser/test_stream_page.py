@@ -213,7 +213,7 @@ def test_with_the_scripts_as_they_are_served_one_writes_edits_and_votes(
         expect(up).to_have_attribute("aria-pressed", "true")
 
         names = {script.url.rpartition("/")[2].partition(".")[0] for script in scripts}
-        assert {"comment-thread", "view", "writing", "form", "own", "live"} <= names
+        assert {"comment-thread", "view", "writing", "form", "live"} <= names
         for script in scripts:
             assert re.search(r"\.[0-9a-f]{12}\.js$", script.url)
             assert script.headers["content-encoding"] == "gzip"
