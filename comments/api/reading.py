@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -149,16 +148,22 @@ def _check_for_html(request: Request, *, sorted_by: bool = False) -> None:
     Raises:
         ValidationFailed: parameters are those of the JSON, or not acceptable.
     """
-
-    def refuse(name: str) -> None:
-        detail = gettext_noop("{name} is for JSON; HTML comes without it.", name=name)
-        raise ValidationFailed([FieldError(f"#/{name}", "invalid", detail)])
-
-    wrong = [name for name in JSON_ALONE if name in request.query_params]
-    reads: dict[str, Callable[[], Any]] = {name: partial(refuse, name) for name in wrong}
+    errors = [
+        FieldError(
+            f"#/{name}",
+            "invalid",
+            gettext_noop("{name} is for JSON; HTML comes without it.", name=name),
+        )
+        for name in JSON_ALONE
+        if name in request.query_params
+    ]
     if sorted_by:
-        reads["sort"] = lambda: choice(request, "sort", choices=SORTS)
-    _all_read(**reads)
+        try:
+            choice(request, "sort", choices=SORTS)
+        except ValidationFailed as refusal:
+            errors += refusal.errors
+    if errors:
+        raise ValidationFailed(errors)
 
 
 def _kept_query(request: Request) -> dict[str, str]:

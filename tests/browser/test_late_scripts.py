@@ -6,11 +6,12 @@ import re
 
 import pytest
 from django.contrib.sites.models import Site
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
 from tests.browser.embedding import Elsewhere
+from tests.browser.holding import hold, let_go
 from tests.browser.hosting import (
     REFUSED,
     heard_of,
@@ -38,20 +39,13 @@ class HeldBack:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.routes: list[Route] = []
-        page.route(LATER, self.hold)
+        self.routes = hold(page, LATER)
         page.reload()
         expect(page.locator("#comment-3")).to_be_visible()
 
-    def hold(self, route: Route) -> None:
-        """Leaves a request unanswered."""
-        self.routes.append(route)
-
     def release(self) -> None:
         """Lets them come, and waits until they are at work."""
-        for route in self.routes:
-            route.continue_()
-        self.page.unroute(LATER)
+        let_go(self.page, self.routes)
         expect(self.page.locator("#reply .cancel")).to_be_attached()
 
 

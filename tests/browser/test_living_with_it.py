@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.sites.models import Site
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.actions.threads import change_thread
@@ -15,6 +15,7 @@ from comments.models import Comment, RepliesPolicy, Thread, ThreadState
 from tests.browser.asking import asked_in_a_thread
 from tests.browser.browsers import opener
 from tests.browser.embedding import Elsewhere
+from tests.browser.holding import hold, let_go
 from tests.browser.hosting import opener as host_opener
 from tests.browser.hosting import talk_elsewhere, wait_to_hear
 from tests.browser.pen import reply_to, text_of, write
@@ -194,23 +195,14 @@ def test_a_reply_that_falls_into_a_gap_is_counted_there(
 # --- one thing after the other ---------------------------------------------------------------
 
 
-def hold(page: Page, pattern: str) -> list[Route]:
-    """Keeps requests back until ``let_go``."""
-    held: list[Route] = []
-    page.route(pattern, lambda route: held.extend([route]))
-    return held
+def choose(page: Page, order: str) -> None:
+    """Asks for an order."""
+    page.get_by_role("link", name=order).click()
 
 
-def let_go(page: Page, held: list[Route]) -> None:
-    """Lets requests through, and those that come."""
-    for route in held:
-        route.continue_()
-    page.unroute_all()
-
-
-def sort(page: Page, name: str) -> Locator:
-    """Returns the link to an order."""
-    return page.get_by_role("link", name=name)
+def has_order(page: Page, order: str) -> None:
+    """Asserts that an order is shown, soon."""
+    expect(page.get_by_role("link", name=order)).to_have_attribute("aria-current", "true")
 
 
 def test_going_back_twice_at_once_shows_what_the_address_says(
@@ -220,14 +212,14 @@ def test_going_back_twice_at_once_shows_what_the_address_says(
         page = open_(TALK)
         is_ready(page)
         for name in ("Newest first", "Best first"):
-            sort(page, name).click()
-            expect(sort(page, name)).to_have_attribute("aria-current", "true")
+            choose(page, name)
+            has_order(page, name)
         held = hold(page, "**/comments/?*")
         page.evaluate("history.back(); setTimeout(() => history.back(), 150)")
         page.wait_for_url(f"**{TALK}")
         page.wait_for_timeout(50)
         let_go(page, held)
-        expect(sort(page, "Oldest first")).to_have_attribute("aria-current", "true")
+        has_order(page, "Oldest first")
         expect(page).to_have_url(re.compile(f"{TALK}$"))
         assert numbers(page)[0] == "1"
 
@@ -238,17 +230,17 @@ def test_there_and_back_at_once_shows_what_the_address_says(
     with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         is_ready(page)
-        sort(page, "Newest first").click()
-        expect(sort(page, "Newest first")).to_have_attribute("aria-current", "true")
+        choose(page, "Newest first")
+        has_order(page, "Newest first")
         page.go_back()
-        expect(sort(page, "Oldest first")).to_have_attribute("aria-current", "true")
+        has_order(page, "Oldest first")
         held = hold(page, "**/comments/?*")
         page.evaluate("history.forward(); setTimeout(() => history.back(), 150)")
         page.wait_for_timeout(400)
         expect(page).to_have_url(re.compile(f"{TALK}$"))
         let_go(page, held)
         expect(page.locator("section.thread[aria-busy]")).to_have_count(0)
-        expect(sort(page, "Oldest first")).to_have_attribute("aria-current", "true")
+        has_order(page, "Oldest first")
 
 
 def test_an_order_that_is_chosen_while_more_is_loaded_is_shown_then(
@@ -260,9 +252,9 @@ def test_an_order_that_is_chosen_while_more_is_loaded_is_shown_then(
         held = hold(page, "**/comments/?*")
         page.get_by_role("link", name="Load more comments").click()
         expect(page.locator("section.thread[aria-busy]")).to_be_attached()
-        sort(page, "Newest first").click()
+        choose(page, "Newest first")
         let_go(page, held)
-        expect(sort(page, "Newest first")).to_have_attribute("aria-current", "true")
+        has_order(page, "Newest first")
         expect(page).to_have_url(re.compile(r"\?sort=newest"))
         assert numbers(page)[0] == "60"
 
@@ -273,13 +265,13 @@ def test_going_back_without_a_connection_is_done_when_there_is_one(
     with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         is_ready(page)
-        sort(page, "Newest first").click()
-        expect(sort(page, "Newest first")).to_have_attribute("aria-current", "true")
+        choose(page, "Newest first")
+        has_order(page, "Newest first")
         page.context.set_offline(True)
         page.evaluate("history.back()")
         expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
         page.context.set_offline(False)
-        expect(sort(page, "Oldest first")).to_have_attribute("aria-current", "true")
+        has_order(page, "Oldest first")
         expect(page.get_by_role("alert")).to_have_count(0)
 
 

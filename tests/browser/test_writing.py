@@ -16,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
 from tests.browser.asking import asked_in_a_thread
+from tests.browser.holding import hold
 from tests.browser.pen import (
     events_of,
     press,
@@ -84,15 +85,9 @@ def test_cancel_and_escape_bring_the_form_and_the_focus_back(
 def test_a_double_click_posts_once_and_the_button_says_that_it_is_busy(
     talk: Thread, live_server: LiveServer, chromium: str, place: str
 ) -> None:
-    held: list[Route] = []
     with visitor(chromium, live_server, place) as visit:
         page = visit()
-        page.route(
-            POSTS,
-            lambda route: (
-                held.append(route) if route.request.method == "POST" else route.continue_()
-            ),
-        )
+        held = hold(page, POSTS, "POST")
         write(page, "Only once.")
         main = page.locator("#reply button.main")
         with page.expect_request(lambda it: it.method == "POST"):

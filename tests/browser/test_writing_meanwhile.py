@@ -9,11 +9,12 @@ import pytest
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.utils import timezone
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Comment, Thread
 from tests.browser.asking import asked_in_a_thread
+from tests.browser.holding import first_of, hold, let_go
 from tests.browser.pen import press, reply_to, said, stored, text_of, warned, write
 from tests.browser.places import ELSEWHERE, OWN, both_places, make_talk, visitor
 from tests.making import decide
@@ -27,29 +28,6 @@ HERE = "Your comment is here, as number 3."
 DRAFTS = """() => Object.entries(localStorage)
   .filter(([name]) => name.startsWith("comment-thread:drafts:"))
   .map(([, kept]) => JSON.parse(kept).value.source)"""
-
-
-def hold(page: Page, address: Any, method: str) -> list[Route]:
-    """Holds requests back; returns those that are."""
-    held: list[Route] = []
-
-    def take(route: Route) -> None:
-        if route.request.method == method:
-            held.append(route)
-        else:
-            route.fallback()
-
-    page.route(address, take)
-    return held
-
-
-def first_of(page: Page, held: list[Route]) -> Route:
-    """Returns the first request that is held back, once there is one."""
-    for _ in range(500):
-        if held:
-            break
-        page.wait_for_timeout(20)
-    return held.pop(0)
 
 
 def main(page: Page) -> Any:
@@ -218,9 +196,7 @@ def test_what_is_pressed_is_said_at_once_however_late_it_is_known_who_writes(
         expect(said(page)).to_have_text("Sending…")
         reply_to(page, 2)
         page.keyboard.type("Meanwhile.")
-        for route in held:
-            route.continue_()
-        page.unroute(VIEWER)
+        let_go(page, held)
         expect(page.locator("#comment-4")).to_contain_text("Quick.")
         expect(page.locator("li[data-number='4']")).to_have_attribute("data-parent", "")
         expect(text_of(page)).to_have_value("Meanwhile.")

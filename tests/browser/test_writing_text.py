@@ -10,6 +10,7 @@ from playwright.sync_api import Dialog, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
+from tests.browser.holding import hold
 from tests.browser.pen import (
     press,
     reply_to,
@@ -375,12 +376,7 @@ def test_whoever_types_while_the_scripts_arrive_loses_no_letter_and_no_draft(
     with visitor(chromium, live_server, OWN) as visit:
         page = visit()
         text_of(page).fill(draft)
-        held: list[Route] = []
-
-        def hold(route: Route) -> None:
-            held.append(route)
-
-        page.route("**/thread/writing.js", hold)
+        held = hold(page, "**/thread/writing.js")
         page.reload(wait_until="commit")
         field = text_of(page)
         field.focus()

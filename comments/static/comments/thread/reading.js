@@ -192,6 +192,8 @@ export function startReading(view) {
   find();
 }
 
+// --- folding -----------------------------------------------------------------------------------
+
 /** Collapses branches, and remembers which. @param {View} view */
 function startFolding(view) {
   const thread = view.api.base.href;
@@ -255,6 +257,8 @@ function startFolding(view) {
   for (const name of ["rows", "gone", "shown", "marked"]) view.on(name, refresh);
   refresh();
 }
+
+// --- what is new -------------------------------------------------------------------------------
 
 /** Says what is new since the last visit, known to this browser alone. @param {View} view */
 async function startVisits(view) {

@@ -9,6 +9,8 @@ const UNDO_SECONDS = 10;
 const SIGNS = ["▲", "▼"];
 const VALUES = [1, -1];
 
+// --- what one has written ---------------------------------------------------------------------
+
 /** Returns a time as the server words it. @param {View} view @param {string} time */
 function momentOf(view, time) {
   /** @type {Intl.DateTimeFormatOptions} */
@@ -17,7 +19,8 @@ function momentOf(view, time) {
   return view.t("moment", Object.fromEntries(zoned.formatToParts(new Date(time)).map(({ type, value }) => [type, value])));
 }
 
-/** @param {View} view @param {() => WriteForm | undefined} write */
+/** Looks after one's own comments, and votes.
+ * @param {View} view @param {() => WriteForm | undefined} write the form, once there is one */
 function startOwn(view, write) {
   const { api, signal } = view;
   /** What deletes the comments that one may still take back, by id. @type {Map<string, () => void>} */
@@ -307,6 +310,8 @@ function startOwn(view, write) {
   signal.addEventListener("abort", () => clearInterval(ticking));
   redraw();
 }
+
+// --- all of it ---------------------------------------------------------------------------------
 
 /** Starts all that concerns writing in a thread. @param {View} view */
 export function startWriting(view) {
