@@ -164,7 +164,7 @@ def read_environment() -> Environment:
         replicas=replica_settings(env),
         cache=_cache(env),
         audit_share=env.float("AUDIT_SHARE", default=0.01),
-        page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=16 * 1024 * 1024),
+        page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=8 * 1024 * 1024),
         stream_url=_stream_url(env, by_host=not site_id),
         stream_port=_port(env, "STREAM_PORT", default=0) if env.str("STREAM_PORT", "") else None,
         streams_most=_most_streams(env, "STREAMS_MOST", default=5_000),

@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "corsheaders",
     "csp",
-    "anymail",
+    *(["anymail"] if ENVIRONMENT.anymail else []),  # checks its settings; loads an HTTP client
     "comments.apps.CommentsConfig",
     "blog.apps.BlogConfig",
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-from anymail.exceptions import AnymailConfigurationError
-from anymail.urls import urlpatterns as anymail_patterns
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -21,6 +19,9 @@ def webhooks() -> list[URLPattern | URLResolver]:
     """
     if not settings.ANYMAIL.get("WEBHOOK_SECRET"):
         return []
+    from anymail.exceptions import AnymailConfigurationError
+    from anymail.urls import urlpatterns as anymail_patterns
+
     ready = []
     for pattern in anymail_patterns:
         with warnings.catch_warnings(action="ignore"):

@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 
 from comments.models import LearnedModel, LogKind, LogRow, SiteSettings
 from comments.queries.learning import STATUSES_OF_LABELS, decided_texts
-from comments.rules.learning import REFIT_EACH_UNTIL, REFIT_GROWTH, Learner, available
+from comments.rules.learning import REFIT_EACH_UNTIL, REFIT_GROWTH, Learner
+from comments.rules.learning_data import available
 
 FEWEST = 10
 """Decisions below which there is nothing to learn."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-import jwt
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -122,6 +121,8 @@ def _signed_claims(token: str, *, profile: SiteProfile) -> dict[str, Any]:
     Raises:
         AuthRequired: it has not, or there is no reading it.
     """
+    import jwt  # loads 8 MB of cryptography, which sites without a host never need
+
     try:
         return jwt.decode(
             token,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jwt
 from django import forms
 from django.contrib import admin
 
@@ -96,6 +95,8 @@ class SiteSettingsForm(forms.ModelForm):
         if algorithm == SiteSettings.JwtAlgorithm.HS256 and len(key.encode()) < SHORTEST_SECRET:
             self.add_error("jwt_key", f"The secret needs at least {SHORTEST_SECRET} characters.")
         if algorithm == SiteSettings.JwtAlgorithm.EDDSA:
+            import jwt
+
             try:
                 jwt.get_algorithm_by_name("EdDSA").prepare_key(key)
             except Exception:  # whatever the parser of keys raises

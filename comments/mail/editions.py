@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from css_inline import CSSInliner
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -60,6 +59,9 @@ from comments.rules.markup_mail import (
     words_of,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 MOST_HTML_BYTES = 90_000
 """Mail programs cut off what is longer than 102,000 bytes, and the link to leave with it."""
@@ -400,4 +402,6 @@ def _inlined(html: str) -> str:
 
 @lru_cache(maxsize=4)
 def _inliner(css: str) -> CSSInliner:
+    from css_inline import CSSInliner  # of those who compose mail, the worker alone comes here
+
     return CSSInliner(inline_style_tags=False, load_remote_stylesheets=False, extra_css=css)

@@ -7,10 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from comments.models import Comment, LearnedModel, LogKind, LogRow, Revision
 from comments.queries.statements import fetch
-from comments.rules.learning import Decided, Model, ModelDamaged, available
+from comments.rules.learning_data import Decided, ModelDamaged, available
+
+if TYPE_CHECKING:
+    from comments.rules.learning import Model
 
 MOST_DECISIONS = 20_000
 """The latest; what moderators thought before is told by them too seldom to be worth the memory."""
@@ -103,6 +107,8 @@ def learned_for_thread(thread_id: int) -> Learned | None:
     kept = _kept.get(site_id)
     if kept is not None and kept.mark == row:
         return kept
+    from comments.rules.learning import Model  # loads numpy, 11 MB: sites without a model do not
+
     data = bytes(LearnedModel.objects.values_list("data", flat=True).get(pk=site_id))
     model: Model | None = None
     try:

@@ -12,15 +12,15 @@ scikit-learn is optional (the extra ``learning``): without it this module can be
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import struct
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from comments.rules.learning_data import Decided, LearningUnavailable, ModelDamaged, available
 
 try:
     import numpy as np
@@ -59,30 +59,6 @@ MAX_FEATURES_KEPT = 6_000_000
 HELD_OUT_FOLDS = 5
 HELD_OUT_MIN_TRAIN = 40
 MIN_ABOVE_THRESHOLD = 20
-
-
-class LearningUnavailable(Exception):
-    """scikit-learn is not installed: install the extra ``learning`` to learn from moderators."""
-
-
-class ModelDamaged(ValueError):
-    """The bytes are no model of this version: cut off, changed, or made by another version."""
-
-
-@cache
-def available() -> bool:
-    """Returns whether what learning needs is installed."""
-    return all(importlib.util.find_spec(name) for name in ("numpy", "scipy", "sklearn"))
-
-
-class Decided(NamedTuple):
-    """A comment with what moderators decided: ``label`` is 1 for spam or abuse, else 0."""
-
-    key: Hashable
-    text: str
-    author: str
-    parent_text: str
-    label: int
 
 
 @dataclass(slots=True)

@@ -17,13 +17,13 @@ from comments.actions.ruling import create_rule
 from comments.actions.undoing import undo_decision
 from comments.models import Comment, LearnedModel, LogKind, LogRow, SiteSettings, Thread
 from comments.queries.learning import decided_texts, forget_models, learned_for_thread
-from comments.rules import learning
+from comments.rules.learning_data import available
 from comments.rules.moderation import Action
 from tests.making import NOW, SOMEBODY, author_of, decide, later, make_thread, post, stored
 
 pytestmark = pytest.mark.django_db
 needs_learning = pytest.mark.skipif(
-    not learning.available(), reason="scikit-learn, the extra learning, is not installed"
+    not available(), reason="scikit-learn, the extra learning, is not installed"
 )
 GOOD = "I read this post about the garden twice, and what you say of roses is right, number {}."
 BAD = "Cheap pills and casino bonus at our shop, buy now number {}!"
@@ -340,7 +340,7 @@ def test_a_score_that_fails_loses_no_comment(monkeypatch: pytest.MonkeyPatch) ->
     def fail(*args: object, **kwargs: object) -> float:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(learning.Model, "score", fail)
+    monkeypatch.setattr("comments.rules.learning.Model.score", fail)
     assert post(thread, "A text.").comment.status == "published"
 
 

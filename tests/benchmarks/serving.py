@@ -154,7 +154,11 @@ def served(
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--log-level", "error"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     command += ["--blocking-threads", "4", "--no-access-log", application]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
+    # Here: the module is of a Django project, which scripts without one import this file before.
+    from blog.management.commands.serve import ALLOCATOR
+
+    variables = {**ALLOCATOR, **os.environ, **environment}
+    process = subprocess.Popen(command, cwd=ROOT, env=variables)
     try:
         wait_for_port(port, process)
         yield Server(port, process)

@@ -15,7 +15,8 @@ from django.core.management import CommandError, call_command
 
 from comments.management.commands import screen_stream
 from comments.management.commands.screen_stream import answer_stream
-from comments.rules.learning import Learner, LearningUnavailable
+from comments.rules.learning import Learner
+from comments.rules.learning_data import LearningUnavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 SPAM = {"op": "learn", "id": "1", "text": "cheap pills http://x.example", "label": 1}

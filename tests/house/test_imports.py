@@ -93,3 +93,26 @@ def test_a_planted_import_breaks_its_contract(
             planted.write_text(before, encoding="utf-8")
     assert found.returncode == 1
     assert f"{contract} BROKEN" in found.stdout
+
+
+HEAVY = ("cryptography", "css_inline", "jwt", "numpy", "scipy", "sklearn")
+"""What a web process loads only when it needs it: together a fifth of its memory."""
+LOADED = """
+import sys
+from blog.wsgi import application
+from django.urls import get_resolver
+
+waiting = [get_resolver()]
+while waiting:
+    waiting += [one for one in waiting.pop().url_patterns if hasattr(one, "url_patterns")]
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_a_web_process_begins_without_what_few_requests_need() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "rest_framework" in loaded
+    assert not loaded & set(HEAVY)

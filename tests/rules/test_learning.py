@@ -16,13 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comments.rules import learning_storage
-from comments.rules.learning import (
-    Decided,
-    Learner,
-    LearningUnavailable,
-    Model,
-    ModelDamaged,
-)
+from comments.rules.learning import Learner, Model
+from comments.rules.learning_data import Decided, LearningUnavailable, ModelDamaged
 
 ROOT = Path(__file__).resolve().parents[2]
 SPAM = [
@@ -298,7 +293,8 @@ WITHOUT = """
 import sys
 
 sys.modules |= {"numpy": None, "scipy": None, "sklearn": None}
-from comments.rules.learning import Learner, LearningUnavailable, Model, available
+from comments.rules.learning import Learner, Model
+from comments.rules.learning_data import LearningUnavailable, available
 
 assert not available()
 for ask in (Learner, lambda: Model.from_bytes(b"")):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from comments.actions.learning import refit, refit_due
 from comments.models import LearnedModel
-from comments.rules.learning import LearningUnavailable, available
+from comments.rules.learning_data import LearningUnavailable, available
 
 
 class Command(BaseCommand):

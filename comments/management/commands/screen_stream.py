@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, TextIO
 from django.core.management.base import BaseCommand, CommandError
 
 from comments.errors import FieldError, Malformed, Refusal, ValidationFailed
-from comments.rules.learning import Learner, LearningUnavailable
+from comments.rules.learning import Learner
+from comments.rules.learning_data import LearningUnavailable
 
 
 class Command(BaseCommand):
