@@ -7,9 +7,10 @@ find the texts to render again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -198,6 +199,21 @@ def take_part(comment: Comment, *, store: Store = AT_ONCE) -> None:
     store.insert(row, on_conflict=_BY_LATEST_NAME)
 
 
+def waiting_for(newcomer: Comment) -> tuple[str, Sequence[Any]]:
+    """Returns the query of older texts that may name this comment or its author."""
+    return _WAITING, _waiting_parameters(newcomer, after=0)
+
+
+def names_itself(comment: Comment, *, rendered: Rendered) -> bool:
+    """Returns whether a comment that was given a number may name that, or its own author."""
+    if comment.number is None:
+        return False
+    probe = probe_of(comment.author_name)[:320]
+    return any(found.number == comment.number for found in rendered.references) or any(
+        found.probe[:320] == probe for found in rendered.mentions
+    )
+
+
 def link_older_texts(newcomer: Comment, *, now: datetime) -> bool:
     """Links older comments that named this one or its author before they were there.
 
@@ -223,17 +239,21 @@ def _link(*, thread_id: int, ids: list[int], now: datetime) -> None:
 
 def _waiting(newcomer: Comment, *, after: int) -> list[int]:
     """Returns ids of comments, above ``after``, that may name this one or its author."""
-    number = newcomer.number if newcomer.reachable else None
-    probe = None
-    if newcomer.visible and newcomer.author_id is not None:
-        probe = probe_of(newcomer.author_name)[:320]
-    thread = newcomer.thread_id
-    rows = fetch(_WAITING, [thread, number, after, RELINKED, thread, probe, after, RELINKED])
+    rows = fetch(_WAITING, _waiting_parameters(newcomer, after=after))
     by_number = {comment_id for by_name, comment_id in rows if not by_name}
     by_name = {comment_id for by_name, comment_id in rows if by_name}
     if by_name and not _is_first_under_this_name(newcomer):
         by_name = set()
     return sorted(by_number | by_name)[:RELINKED]
+
+
+def _waiting_parameters(newcomer: Comment, *, after: int) -> Sequence[Any]:
+    number = newcomer.number if newcomer.reachable else None
+    probe = None
+    if newcomer.visible and newcomer.author_id is not None:
+        probe = probe_of(newcomer.author_name)[:320]
+    thread = newcomer.thread_id
+    return thread, number, after, RELINKED, thread, probe, after, RELINKED
 
 
 _WAITING = """

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from comments.errors import FieldError, ValidationFailed
 from comments.models import Participant
-from comments.queries.people import name_is_protected, staff_name_is_like
+from comments.queries.people import name_is_taken
 from comments.rules.names import clean_name, name_key, name_skeleton
 from comments.words import gettext_noop, ngettext_lazy
 
@@ -90,17 +90,16 @@ def name_for(text: str, *, pointer: str) -> str:
     return name
 
 
-def check_guest_name(name: str, *, site_id: int, participant_id: int | None) -> None:
-    """Refuses a guest a name that is, or looks like, that of staff or of a protected participant.
-
-    Raises:
-        ValidationFailed: ``#/author/name``, code ``name_taken``.
-    """
-    if name_is_protected(
-        site_id=site_id, name=name, participant_id=participant_id
-    ) or staff_name_is_like(name):
-        detail = gettext_noop("This name, or one that looks like it, belongs to somebody here.")
-        raise ValidationFailed([FieldError("#/author/name", "name_taken", detail)])
+def gives_taken_name(writer: Writer, *, thread_id: int) -> bool:
+    """Returns whether a guest calls himself by a name that is somebody's: one query for a guest."""
+    if writer.user is not None or writer.guest is None:
+        return False
+    known = writer.participant
+    return name_is_taken(
+        thread_id=thread_id,
+        name=clean_name(writer.guest.name)[:LONGEST_NAME],
+        participant_id=known.pk if known is not None else None,
+    )
 
 
 SAID = ("name", "name_key", "name_skeleton", "email", "url")
@@ -109,18 +108,23 @@ NOTED = ("email_changed_at", "email_verified_at")
 
 
 def guest_participant(
-    *, site_id: int, known: Participant | None, guest: GuestName, now: datetime
+    *, site_id: int, known: Participant | None, guest: GuestName, is_taken: bool, now: datetime
 ) -> tuple[Participant, bool]:
     """Returns the participant for a guest: the one his token names, else a new one.
 
-    Stores nothing. Comes with whether a known one is another than is stored, in ``SAID`` or
-    ``NOTED``: only those are to be stored then, since another request may have voided his token.
+    Asks and stores nothing. Comes with whether a known one is another than is stored, in ``SAID``
+    or ``NOTED``: only those are to be stored then: another request may have voided his token.
+
+    Args:
+        is_taken: the name is that of staff or of somebody protected, or looks like it.
 
     Raises:
-        ValidationFailed: the name is not fit, or somebody else's.
+        ValidationFailed: ``#/author/name``: the name is not fit, or taken (``name_taken``).
     """
     name = name_for(guest.name, pointer="#/author/name")
-    check_guest_name(name, site_id=site_id, participant_id=known.pk if known else None)
+    if is_taken:
+        detail = gettext_noop("This name, or one that looks like it, belongs to somebody here.")
+        raise ValidationFailed([FieldError("#/author/name", "name_taken", detail)])
     if known is None:
         known = Participant(site_id=site_id, created_at=now)
     before = [getattr(known, field) for field in SAID]

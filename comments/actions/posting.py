@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -17,9 +17,18 @@ from comments.actions.linking import (
     link_older_texts,
     linked_again,
     linked_text,
+    names_itself,
     take_part,
+    waiting_for,
 )
-from comments.actions.people import NOTED, SAID, Writer, guest_participant, user_participant
+from comments.actions.people import (
+    NOTED,
+    SAID,
+    Writer,
+    gives_taken_name,
+    guest_participant,
+    user_participant,
+)
 from comments.actions.recording import give_number, lock_thread, record, save_thread, settle
 from comments.actions.screening import Screened, note_written, screen_text, store_verdict
 from comments.actions.storing import AT_ONCE, Store, Together, next_id
@@ -50,7 +59,9 @@ class Submitted:
     participant: Participant
     verdict: Verdict
     is_linked: bool = True
-    """Whether it may name anybody or anything, or be named by number."""
+    """Whether it names anybody or anything, or may do so."""
+    is_awaited: bool = True
+    """Whether an older text, or its own, may name it or its author from now on."""
 
 
 def submit_comment(
@@ -98,12 +109,14 @@ def submit_comment(
         reply_to=reply_to,
         now=now,
     )
+    is_name_taken = gives_taken_name(writer, thread_id=thread_id)
     said = _said_by_stranger(thread_id, writer, cleaned, reply_to_number)
     submitted = _store(
         thread_id=thread_id,
         writer=writer,
         text=text,
         screened=screened,
+        is_name_taken=is_name_taken,
         reply_to_number=reply_to_number,
         said=said,
         now=now,
@@ -112,9 +125,8 @@ def submit_comment(
     note_written(screened, now=now)
     if said is not None:
         cache.set(said, 1, timeout=SAME_TEXT_SECONDS)
-    comment = submitted.comment
-    if comment.number is not None and link_older_texts(comment, now=now):
-        return replace(submitted, is_linked=True)
+    if submitted.is_awaited:
+        link_older_texts(submitted.comment, now=now)
     return submitted
 
 
@@ -125,20 +137,23 @@ def _store(
     writer: Writer,
     text: LinkedText,
     screened: Screened,
+    is_name_taken: bool,
     reply_to_number: int | None,
     said: str | None,
     now: datetime,
     request: Request | None,
 ) -> Submitted:
     answer = claim_answer(request, now=now)
-    thread = lock_thread(thread_id)
+    thread = lock_thread(thread_id, also=(next_id(Comment), next_id(Participant)))
     check_open(thread)
     reply_to = _answered(thread, reply_to_number)
     if said is not None and cache.get(said):
         raise DuplicateComment()
     store = Together()
-    [(comment_id, new_id)] = fetch(f"SELECT {next_id(Comment)}, {next_id(Participant)}", [])
-    participant = _participant(thread, writer, new_id=new_id, now=now, store=store)
+    comment_id, new_id = thread.also
+    participant = _participant(
+        thread, writer, new_id=new_id, is_name_taken=is_name_taken, now=now, store=store
+    )
     text = linked_again(text, thread_id=thread.pk, writer_id=participant.pk, reply_to=reply_to)
     if participant.pk != new_id:
         _check_not_said(thread, participant, text.source, reply_to, now=now)
@@ -179,9 +194,10 @@ def _store(
         answer.participant_id = participant.pk
         answer.comment_id = comment.pk
         store.update(answer, "status", "participant_id", "comment_id")
-    store.write()
+    asking = waiting_for(comment) if comment.number is not None else None
+    is_awaited = store.write(asking=asking) or names_itself(comment, rendered=text.rendered)
     is_linked = bool(text.rendered.mentions or text.rendered.references)
-    return Submitted(comment, participant, verdict, is_linked)
+    return Submitted(comment, participant, verdict, is_linked, is_awaited)
 
 
 def publish(thread: Thread, comment: Comment, *, now: datetime, store: Store = AT_ONCE) -> None:
@@ -252,14 +268,24 @@ def _attachment(reply_to: Comment | None) -> Comment | None:
 
 
 def _participant(
-    thread: Thread, writer: Writer, *, new_id: int, now: datetime, store: Store
+    thread: Thread,
+    writer: Writer,
+    *,
+    new_id: int,
+    is_name_taken: bool,
+    now: datetime,
+    store: Store,
 ) -> Participant:
     if writer.user is not None:
         return user_participant(site_id=thread.site_id, user=writer.user, now=now)
     known = writer.participant
     if writer.guest is not None:
         guest, is_other = guest_participant(
-            site_id=thread.site_id, known=known, guest=writer.guest, now=now
+            site_id=thread.site_id,
+            known=known,
+            guest=writer.guest,
+            is_taken=is_name_taken,
+            now=now,
         )
         if known is None:
             guest.pk = new_id

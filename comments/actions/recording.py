@@ -6,6 +6,7 @@ Nothing here begins a transaction; each function expects to run inside the one o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from comments.actions.announcing import announce_again
@@ -25,16 +26,19 @@ from comments.rules.threading import (
 )
 
 
-def lock_thread(thread_id: int) -> Thread:
+def lock_thread(thread_id: int, *, also: Sequence[str] = ()) -> Thread:
     """Returns the thread, locked until the transaction ends.
 
     On PostgreSQL that is the row's lock. On SQLite the transaction itself began as the only
     writer (``transaction_mode`` IMMEDIATE), so the row cannot change either.
 
+    Args:
+        also: expressions whose values, asked for under the lock, come as its ``also``.
+
     Raises:
         ThreadUnknown: there is no such thread (any more).
     """
-    found = objects(Thread, "id = %s", [thread_id], locked="wait")
+    found = objects(Thread, "id = %s", [thread_id], locked="wait", also=also)
     if not found:
         raise ThreadUnknown()
     return found[0]

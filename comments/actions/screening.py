@@ -32,7 +32,7 @@ from comments.models import (
     TextSignature,
     Thread,
 )
-from comments.queries.learning import Learned, learned_for_thread
+from comments.queries.learning import Learned
 from comments.queries.screening import (
     author_facts,
     neighbours,
@@ -99,11 +99,10 @@ def screen_text(
     """
     participant = _participant(writer, thread_id=thread_id)
     sanction = "" if writer.is_moderator else check_sanctions(participant, now=now)
-    rules = rules_for_thread(thread_id)
+    rules, learned = rules_for_thread(thread_id)
     if sanction and all(rule.kind != "sanctions" for rule in rules):
         rules.append(HOLD_EVERYTHING)
     recent_key = _recent_key(participant, writer)
-    learned = learned_for_thread(thread_id)
     if not rules and learned is None:
         return Screened((), Verdict("publish"), recent_key=recent_key)
     kinds = {rule.kind for rule in rules}

@@ -78,8 +78,8 @@ class Together(Store):
         """Keeps a call."""
         self._calls.append((channel, said))
 
-    def write(self) -> None:
-        """Stores all that was kept.
+    def write(self, *, asking: Statement | None = None) -> bool:
+        """Stores all that was kept; returns whether ``asking``, a query, found rows before that.
 
         Raises:
             DatabaseError: the database refuses a part; the transaction cannot go on then.
@@ -87,14 +87,18 @@ class Together(Store):
         parts = [_insert(row, on_conflict) for row, on_conflict in self._rows]
         parts += [_update(row, tuple(names)) for row, names in self._updates.values()]
         parts += self._statements
-        if connection.vendor == "postgresql":
-            named = ", ".join(f"part{at} AS ({text})" for at, (text, _) in enumerate(parts))
-            calls = ", ".join(["pg_notify(%s, %s)"] * len(self._calls))
-            given = [one for _, parameters in parts for one in parameters]
-            given += [one for call in self._calls for one in call]
-            parts = [(f"WITH {named} SELECT {calls}", given)]
-        for part in parts:
-            _execute(part)
+        if connection.vendor != "postgresql":
+            found = bool(asking and fetch(*asking, try_connection=False))
+            for part in parts:
+                _execute(part)
+            return found
+        named = ", ".join(f"part{at} AS ({text})" for at, (text, _) in enumerate(parts))
+        asked = f"EXISTS ({asking[0]})" if asking else "FALSE"
+        calls = "".join([", pg_notify(%s, %s)"] * len(self._calls))
+        given = [one for _, parameters in parts for one in parameters]
+        given += [*(asking[1] if asking else ()), *(one for call in self._calls for one in call)]
+        rows = fetch(f"WITH {named} SELECT {asked}{calls}", given, try_connection=False)
+        return bool(rows[0][0])
 
 
 def next_id(model: type[models.Model]) -> str:

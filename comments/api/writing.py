@@ -37,7 +37,7 @@ from comments.errors import (
     ValidationFailed,
 )
 from comments.models import Comment, Participant
-from comments.queries.comments import Item, item_of, new_item
+from comments.queries.comments import Item, head_of, item_of, new_item, with_names
 from comments.queries.people import latest_numbers
 from comments.rules.moderation import READABLE
 from comments.rules.rendering import clean_source
@@ -185,7 +185,12 @@ def _status_of(comment: Comment) -> int:
 
 def _submitted_json(submitted: Submitted) -> dict[str, Any]:
     comment = submitted.comment
-    item = item_of(comment, own=True) if submitted.is_linked else new_item(comment)
+    if submitted.is_awaited:
+        item = item_of(comment, own=True)
+    else:
+        item = new_item(comment)
+        if submitted.is_linked:
+            with_names([item], head=head_of(comment))
     return {**_comment_json(comment, item), **_token(submitted.participant)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.db import models
@@ -53,6 +55,8 @@ class Thread(models.Model):
     )
     has_news: bool = False
     """Not stored: whether this object's version was raised since it was last saved."""
+    also: tuple[Any, ...] = ()
+    """Not stored: what was asked for with the row."""
 
     class Meta:
         constraints = [

@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comments.models import Comment, LearnedModel, LogKind, LogRow, Revision
-from comments.queries.statements import fetch
 from comments.rules.learning_data import Decided, ModelDamaged, available
 
 if TYPE_CHECKING:
@@ -92,20 +91,20 @@ _kept: dict[int, Learned] = {}
 _lock = Lock()
 
 
-def learned_for_thread(thread_id: int) -> Learned | None:
-    """Returns the model of the thread's site; ``None`` without one, or without scikit-learn.
+MARK = ("site_id", "version", "fitted_at", "newest_row_id", "threshold")
+"""Columns that tell one model from the next; all are NULL where there is none."""
 
-    One query, which says whether the kept one is still the last; one more when it is not.
+
+def learned_under(mark: tuple[Any, ...]) -> Learned | None:
+    """Returns the model of these ``MARK``; ``None`` without one, or without scikit-learn.
+
+    One query when it is another one than this process keeps.
     """
-    if not available():
+    site_id, *_, threshold = mark
+    if site_id is None or not available():
         return None
-    rows = fetch(_LAST, [thread_id])
-    if not rows:
-        return None
-    row = rows[0]
-    site_id, *_, threshold = row
     kept = _kept.get(site_id)
-    if kept is not None and kept.mark == row:
+    if kept is not None and kept.mark == mark:
         return kept
     from comments.rules.learning import Model  # loads numpy, 11 MB: sites without a model do not
 
@@ -115,19 +114,13 @@ def learned_for_thread(thread_id: int) -> Learned | None:
         model = Model.from_bytes(data)
     except ModelDamaged:
         logger.warning("The learned model of site %s cannot be read; there are no scores.", site_id)
-    learned = Learned(mark=row, model=model, threshold=threshold)
+    learned = Learned(mark=mark, model=model, threshold=threshold)
     with _lock:
         _kept.pop(site_id, None)
         _kept[site_id] = learned
         while len(_kept) > MOST_KEPT:
             del _kept[next(iter(_kept))]
     return learned
-
-
-_LAST = """
-    SELECT site_id, version, fitted_at, newest_row_id, threshold FROM comments_learnedmodel
-    WHERE site_id = (SELECT site_id FROM comments_thread WHERE id = %s)
-"""
 
 
 def forget_models() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
-from comments.queries.statements import any_of, fetch, objects
+from comments.queries.statements import any_of, fetch
 from comments.rules.names import name_key, name_skeleton
 
 NAMES_SHOWN = 10
@@ -131,33 +131,45 @@ _LATEST = """
 """
 
 
-def name_is_protected(*, site_id: int, name: str, participant_id: int | None) -> bool:
-    """Returns whether ``name`` is, or looks like, the name of somebody protected on the site."""
-    return bool(fetch(_PROTECTED, [site_id, name_skeleton(name), participant_id or 0]))
-
-
-_PROTECTED = """
-    SELECT 1 FROM comments_participant
-    WHERE site_id = %s AND protected AND name_skeleton = %s AND id <> %s LIMIT 1
-"""
-
-
-def staff_name_is_like(name: str) -> bool:
-    """Returns whether ``name`` looks like the user name or full name of a member of staff.
+def name_is_taken(*, thread_id: int, name: str, participant_id: int | None) -> bool:
+    """Returns whether ``name`` is, or looks like, that of staff or of somebody protected on
+    the thread's site.
 
     Staff is few: their names are read and folded here, so that a user renamed a moment ago is
     protected too. One query.
     """
     skeleton = name_skeleton(name)
     model = get_user_model()
-    for user in objects(model, "is_staff AND is_active", [], only=_names_of(model)):
-        full = getattr(user, "get_full_name", str)()
-        if skeleton in {name_skeleton(text) for text in (user.get_username(), full) if text}:
+    names = _names_of(model)
+    columns = ", ".join(f'CAST("{_column(model, name)}" AS text)' for name in names)
+    statement = f"""
+        SELECT {", ".join(["NULL"] * len(names))} FROM (
+            SELECT 1 FROM comments_participant
+            WHERE site_id = (SELECT site_id FROM comments_thread WHERE id = %s)
+                AND protected AND name_skeleton = %s AND id <> %s LIMIT 1
+        ) protected
+        UNION ALL
+        SELECT {columns} FROM "{model._meta.db_table}" WHERE is_staff AND is_active
+    """  # noqa: S608
+    for values in fetch(statement, [thread_id, skeleton, participant_id or 0]):
+        if values[0] is None:
+            return True
+        if skeleton in _skeletons(model.from_db(None, names, values)):
             return True
     return False
+
+
+def _skeletons(user: AbstractBaseUser) -> set[str]:
+    full = getattr(user, "get_full_name", str)()
+    return {name_skeleton(text) for text in (user.get_username(), full) if text}
 
 
 def _names_of(model: type[AbstractBaseUser]) -> tuple[str, ...]:
     """Returns the fields that the names of a user come from; another one is read when needed."""
     known = {field.name for field in model._meta.concrete_fields}
-    return tuple({str(getattr(model, "USERNAME_FIELD", "")), "first_name", "last_name"} & known)
+    wanted = (str(getattr(model, "USERNAME_FIELD", "")), "first_name", "last_name")
+    return (model._meta.pk.attname, *(name for name in wanted if name in known))
+
+
+def _column(model: type[AbstractBaseUser], name: str) -> str:
+    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]

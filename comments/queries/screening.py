@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
@@ -17,7 +18,8 @@ from comments.models import (
     TextSignature,
     Thread,
 )
-from comments.queries.statements import objects
+from comments.queries.learning import MARK, Learned, learned_under
+from comments.queries.statements import fetch, objects
 from comments.rules.screening import AuthorFacts, Effect, Mode, Neighbour, OnError, Rule
 from comments.rules.screening_text import bands, similarity
 from comments.rules.trust import Record, trust_in
@@ -28,14 +30,37 @@ MOST_PUBLISHED = 20
 """Earlier comments that are counted; no rule asks for more."""
 
 
-def rules_for_thread(thread_id: int) -> list[Rule]:
-    """Returns the rules of the thread's site that are not off, one query."""
-    rows = objects(
-        ScreeningRule,
-        "site_id = (SELECT site_id FROM comments_thread WHERE id = %s) AND mode <> %s ORDER BY key",
-        [thread_id, RuleMode.OFF.value],
-    )
-    return [plain_rule(row) for row in rows]
+def rules_for_thread(thread_id: int) -> tuple[list[Rule], Learned | None]:
+    """Returns the rules of the thread's site that are not off, and what it has learned.
+
+    One query, and one more when another model was learned than this process keeps.
+    """
+    rows = fetch(_RULES, [RuleMode.OFF.value, thread_id])
+    rules = [
+        Rule(
+            key=key,
+            kind=kind,
+            version=version,
+            mode=mode,
+            effect=effect,
+            on_error=on_error,
+            params=json.loads(params),
+            told=told,
+        )
+        for *_, key, kind, version, mode, effect, on_error, params, told in rows
+        if key is not None
+    ]
+    return rules, learned_under(rows[0][: len(MARK)]) if rows else None
+
+
+_RULES = f"""
+    SELECT {", ".join(f"model.{name}" for name in MARK)}, rule.key, rule.kind, rule.version,
+        rule.mode, rule.effect, rule.on_error, CAST(rule.params AS text), rule.told
+    FROM comments_thread thread
+    LEFT JOIN comments_learnedmodel model ON model.site_id = thread.site_id
+    LEFT JOIN comments_screeningrule rule ON rule.site_id = thread.site_id AND rule.mode <> %s
+    WHERE thread.id = %s ORDER BY rule.key
+"""  # noqa: S608
 
 
 def plain_rule(row: ScreeningRule, *, mode: Mode | None = None) -> Rule:

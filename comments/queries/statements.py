@@ -16,7 +16,14 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+)
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -33,7 +40,8 @@ def fetch(
 
     Args:
         parameters: plain values, or lists of whole numbers for ``any_of``.
-        try_connection: as Django does first in each request, if ``CONN_HEALTH_CHECKS`` says so.
+        try_connection: whether a connection that turns out to be dead is replaced and asked again,
+            where Django would try it first in each request (``CONN_HEALTH_CHECKS``).
 
     Raises:
         DatabaseError: the database refuses, or does not answer.
@@ -46,18 +54,40 @@ def fetch(
             cursor.execute(statement, given)
             zone = database.timezone
             return [_with_aware_times(row, zone) for row in cursor.fetchall()]
-    if try_connection:
-        database.close_if_health_check_failed()
+    if try_connection and _is_untried(database):
+        try:
+            rows = _fetch_from(database, statement, parameters)
+        except OperationalError:
+            if not database.connection.closed:
+                raise
+            database.close()
+            rows = _fetch_from(database, statement, parameters)
+        database.health_check_done = True  # type: ignore[attr-defined]
+        return rows
+    return _fetch_from(database, statement, parameters)
+
+
+def _is_untried(database: Any) -> bool:
+    """Returns whether a connection is left from an earlier request and not known to be alive."""
+    return (
+        database.connection is not None
+        and database.health_check_enabled
+        and not database.health_check_done
+        and not database.in_atomic_block
+    )
+
+
+def _fetch_from(database: Any, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     database.ensure_connection()
     written = _numbered(statement, len(parameters))
     with database.wrap_database_errors:
         raw = _cursor_of(database.connection)
         if database.execute_wrappers or database.queries_logged:
-            database._prepare_cursor(raw).execute(written, _plain(parameters))  # type: ignore[attr-defined]
+            database._prepare_cursor(raw).execute(written, _plain(parameters))
         else:
             database.validate_no_broken_transaction()
             raw.execute(written, _plain(parameters))
-        return raw.fetchall() if raw.description is not None else []
+        return raw.fetchall() if raw.pgresult.nfields else []
 
 
 def _cursor_of(connection: Any) -> Any:
@@ -108,7 +138,7 @@ def objects(
     parameters: Sequence[Any],
     *,
     locked: Literal["", "wait", "skip"] = "",
-    only: tuple[str, ...] = (),
+    also: Sequence[str] = (),
 ) -> list[Row]:
     """Returns the objects of the rows that meet a condition, as a queryset of ``model`` would.
 
@@ -117,20 +147,24 @@ def objects(
         locked: nobody else may change the rows until the transaction ends; those that somebody
             else has locked are waited for or left out. SQLite has no such locks: there a
             transaction that writes is alone from its beginning.
-        only: names of the fields to read with the primary key; empty for all.
+        also: expressions whose values come with each object, as its ``also``; they are asked for
+            when the row is locked.
     """
-    read = _reader(model, connection.vendor, only)
-    statement = f"{read.select}{condition}"
+    read = _reader(model, connection.vendor)
+    statement = f"SELECT {read.columns} FROM {read.table} WHERE {condition}"  # noqa: S608
     if locked and connection.vendor == "postgresql":
         statement += _LOCKED[locked]
-    return [
-        model.from_db(
-            reading_from.get(),
-            read.names,
-            [one if made is None else made(one) for made, one in zip(read.made, row, strict=True)],
-        )
-        for row in fetch(statement, parameters)
-    ]
+    if also:
+        statement = f"WITH found AS ({statement}) SELECT found.*, {', '.join(also)} FROM found"  # noqa: S608
+    found: list[Row] = []
+    for row in fetch(statement, parameters):
+        values = [
+            one if made is None else made(one) for made, one in zip(read.made, row, strict=False)
+        ]
+        found.append(model.from_db(reading_from.get(), read.names, values))
+        if also:
+            found[-1].also = row[len(read.made) :]  # type: ignore[attr-defined]
+    return found
 
 
 def objects_by_id(model: type[Row], ids: Iterable[int | None]) -> dict[int, Row]:
@@ -147,18 +181,15 @@ _LOCKED = {"wait": " FOR UPDATE", "skip": " FOR UPDATE SKIP LOCKED"}
 class _Reader:
     """How the rows of a model are selected, and what its values are made from."""
 
-    select: str
+    columns: str
+    table: str
     names: list[str]
     made: list[Callable[[Any], Any] | None]
 
 
 @lru_cache
-def _reader(model: type[models.Model], vendor: str, only: tuple[str, ...]) -> _Reader:
-    fields = [
-        field
-        for field in model._meta.concrete_fields
-        if not only or field.primary_key or field.name in only
-    ]
+def _reader(model: type[models.Model], vendor: str) -> _Reader:
+    fields = model._meta.concrete_fields
     columns: list[str] = []
     made: list[Callable[[Any], Any] | None] = []
     for field in fields:
@@ -170,8 +201,8 @@ def _reader(model: type[models.Model], vendor: str, only: tuple[str, ...]) -> _R
             columns.append(column)
             is_number = vendor == "sqlite" and isinstance(field, models.BooleanField)
             made.append(_truth if is_number else None)
-    select = f'SELECT {", ".join(columns)} FROM "{model._meta.db_table}" WHERE '  # noqa: S608
-    return _Reader(select, [field.attname for field in fields], made)
+    table = f'"{model._meta.db_table}"'
+    return _Reader(", ".join(columns), table, [field.attname for field in fields], made)
 
 
 def _json_of(field: models.JSONField) -> Callable[[Any], Any]:

@@ -16,7 +16,8 @@ from comments.actions.learning import FEWEST, refit, refit_due
 from comments.actions.ruling import create_rule
 from comments.actions.undoing import undo_decision
 from comments.models import Comment, LearnedModel, LogKind, LogRow, SiteSettings, Thread
-from comments.queries.learning import decided_texts, forget_models, learned_for_thread
+from comments.queries.learning import decided_texts, forget_models
+from comments.queries.screening import rules_for_thread
 from comments.rules.learning_data import available
 from comments.rules.moderation import Action
 from tests.making import NOW, SOMEBODY, author_of, decide, later, make_thread, post, stored
@@ -305,13 +306,13 @@ def test_a_new_model_is_used_at_once_and_an_old_one_is_kept() -> None:
     thread = make_thread()
     teach(thread, good=6, bad=6)
     refit(site_id=1, now=NOW)
-    first = learned_for_thread(thread.pk)
+    first = rules_for_thread(thread.pk)[1]
     with CaptureQueriesContext(connection) as captured:
-        assert learned_for_thread(thread.pk) is first
+        assert rules_for_thread(thread.pk)[1] is first
     assert len(captured) == 1
     decided(thread, "One more.", "approve")
     refit(site_id=1, now=later(1))
-    second = learned_for_thread(thread.pk)
+    second = rules_for_thread(thread.pk)[1]
     assert second is not None
     assert second is not first
 
@@ -344,7 +345,7 @@ def test_a_score_that_fails_loses_no_comment(monkeypatch: pytest.MonkeyPatch) ->
     assert post(thread, "A text.").comment.status == "published"
 
 
-def test_without_scikit_learn_nothing_is_asked_and_nothing_learned(
+def test_without_scikit_learn_no_model_is_asked_for_and_nothing_learned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     thread = make_thread()
@@ -352,9 +353,9 @@ def test_without_scikit_learn_nothing_is_asked_and_nothing_learned(
     monkeypatch.setattr("comments.queries.learning.available", lambda: False)
     monkeypatch.setattr("comments.actions.learning.available", lambda: False)
     with CaptureQueriesContext(connection) as captured:
-        assert learned_for_thread(thread.pk) is None
+        assert rules_for_thread(thread.pk)[1] is None
         assert refit(site_id=1, now=NOW) is None
         assert refit_due(now=NOW + timedelta(days=1)) == []
-    assert len(captured) == 0
+    assert len(captured) == 1, "that of the rules"
     learned_rule()
     assert post(thread, "A text.").comment.status == "published"

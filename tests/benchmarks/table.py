@@ -494,9 +494,9 @@ def lock_ms(key: str) -> float | None:
     locked, times = 0.0, []
     lock = recording.lock_thread
 
-    def noting(thread_id: int) -> Thread:
+    def noting(thread_id: int, **more: Any) -> Thread:
         nonlocal locked
-        thread = lock(thread_id)
+        thread = lock(thread_id, **more)
         locked = perf_counter()
         return thread
 

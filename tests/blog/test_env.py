@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from blog.env import read_environment
 from comments.conf import options
+from comments.queries.statements import fetch
 
 
 @pytest.fixture(autouse=True)
@@ -193,19 +194,25 @@ def test_installations_that_share_a_redis_keep_apart(
 @pytest.mark.postgres
 @pytest.mark.django_db
 @pytest.mark.parametrize("pool", ["", "?pool=true"])
+@pytest.mark.parametrize("written_out", [False, True])
 def test_a_connection_that_the_database_has_ended_fails_no_request(
-    pool: str, monkeypatch: pytest.MonkeyPatch
+    pool: str, written_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"{os.environ['DATABASE_URL']}{pool}")
     given = {**read_environment().database, "NAME": connection.settings_dict["NAME"]}
-    other = ConnectionHandler({"default": given})["default"]
+    connections = ConnectionHandler({"default": given})
+    other = connections["default"]
+    monkeypatch.setattr("comments.queries.statements.connections", connections)
 
     def process() -> int:
         """Returns who serves a request at the database."""
         other.close_if_unusable_or_obsolete()  # as Django does before a request
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            [pid] = cursor.fetchone()
+        if written_out:
+            [[pid]] = fetch("SELECT pg_backend_pid()", [])
+        else:
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                [pid] = cursor.fetchone()
         other.close_if_unusable_or_obsolete()
         if pool:
             other.close()  # back into the pool, as after a request
