@@ -172,6 +172,7 @@ COMMENT_CONTEXT = read_html(
     "CommentContext",
     KEY,
     NUMBER,
+    query("cursor", "Of HTML alone: its replies from there on, not the first."),
     *TREE_SHAPE,
 )
 COMMENT_REPLIES = read_html(

@@ -264,7 +264,7 @@ class CommentContext(ApiView):
         if wants_html(request):
             _check_for_html(request)
             return _section(
-                request, head=head, site=self.site, now=self.now, names=(), number=number
+                request, head=head, site=self.site, now=self.now, names=("cursor",), number=number
             )
         shape = shape_of(request, tree=True)
 

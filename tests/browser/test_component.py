@@ -88,6 +88,10 @@ def test_the_hosts_user_is_signed_in_by_its_token_also_after_a_reload(
             page.reload()
             expect(page.locator(f"#comment-{number} h3")).to_contain_text("you")
         assert heard_of(page, "token-needed") == []
+        # Nothing of the user's is in the names of what is kept.
+        kept = page.evaluate("Object.keys(sessionStorage)")
+        assert len(kept) == 1
+        assert "eyJ" not in kept[0]
 
 
 def test_the_host_is_asked_for_another_token_when_its_own_has_expired(

@@ -192,6 +192,23 @@ def test_a_reply_that_falls_into_a_gap_is_counted_there(
         expect(fold_).to_have_text("Collapse 46 replies")
 
 
+def test_what_is_removed_in_a_gap_is_counted_there_no_more(
+    wide_talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    hidden = Comment.objects.get(thread=wide_talk, number=30)
+    with opener(chromium, live_server.url) as open_:
+        page = open_(TALK)
+        is_ready(page)
+        fold_ = page.locator("#comment-1 button.fold")
+        expect(fold_).to_have_text("Collapse 45 replies")
+        there = numbers(page)
+        asked_in_a_thread(lambda: decide(comment_id=hidden.pk, action="reject", now=later(1)))
+        ask_once(page)
+        expect(page.get_by_role("link", name="39 more replies to comment 1")).to_be_attached()
+        expect(fold_).to_have_text("Collapse 44 replies")
+        assert numbers(page) == there
+
+
 # --- one thing after the other ---------------------------------------------------------------
 
 

@@ -163,6 +163,27 @@ def test_a_deep_branch_is_shown_by_itself_and_left_again(
         expect(page.locator("section.thread")).to_have_attribute("data-view", "branch")
 
 
+def test_going_back_to_further_replies_shows_those(
+    long_talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    with opener(chromium, live_server.url) as open_:
+        page = open_(TALK)
+        hole = page.get_by_role("link", name=re.compile("^[0-9]+ more replies to comment 1$"))
+        page.goto(f"{live_server.url}{TALK}{hole.get_attribute('href')}")
+        expect(page.locator(".tools button").first).to_be_visible()
+        further = numbers(page)
+        assert further[0] == 1
+        assert 13 in further
+        assert 2 not in further
+        page.get_by_role("link", name="All comments").click()
+        expect(page.locator("#comment-2")).to_be_attached()
+        page.go_back()
+        expect(page.locator("#comment-2")).to_have_count(0)
+        expect(page.locator("#comment-13")).to_be_attached()
+        assert numbers(page) == further
+        assert "cursor=" in page.url
+
+
 @WINDOWS
 def test_a_branch_collapses_and_stays_collapsed_after_a_reload(
     talk: Thread, live_server: LiveServer, chromium: str, window: dict[str, int]
@@ -312,6 +333,8 @@ def test_the_keys_go_from_comment_to_comment_reply_and_explain_themselves(
     with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_visible()
+        # Until what writes is there, "r" leads to the page of the reply.
+        page.locator("#reply .cancel").wait_for(state="attached")
         for expected in ("comment-1", "comment-2", "comment-3"):
             page.keyboard.press("j")
             assert focused(page) == expected

@@ -263,7 +263,26 @@ def test_the_focus_goes_along_when_what_waits_is_published(
         asked_in_a_thread(approve)
         page.evaluate("document.querySelector('comment-thread').view.refreshViewer()")
         expect(page.locator(".unseen")).to_have_count(0)
-        expect(page.locator("h2:focus")).to_have_count(1)
+        expect(page.locator("#comment-1")).to_be_focused()
+
+
+def test_of_a_reply_to_what_is_gone_and_of_what_was_begun_before_nothing_is_lost(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    second = Comment.objects.get(thread=talk, number=2)
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        write(page, "Begun before.")
+        reply_to(page, 2)
+        page.keyboard.type("The reply.")
+        asked_in_a_thread(lambda: decide(comment_id=second.pk, action="reject", now=timezone.now()))
+        press(page, "Post")
+        expect(warned(page)).to_contain_text("The comment that you answer is not here any more.")
+        expect(text_of(page)).to_have_value("Begun before.\n\nThe reply.")
+        assert page.evaluate(DRAFTS) == ["Begun before.\n\nThe reply."]
+        press(page, "Post")
+        expect(page.locator("#comment-3")).to_contain_text("The reply.")
+        assert page.evaluate(DRAFTS) == []
 
 
 # --- refusals --------------------------------------------------------------------------------

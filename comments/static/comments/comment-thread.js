@@ -1,6 +1,6 @@
 /** The one script of a page with comments: <comment-thread src> and <comment-count key>. */
 
-import { Api, folder, make, pause, Problem } from "./thread/api.js";
+import { Api, button, folder, make, pause, Problem } from "./thread/api.js";
 import { startReading } from "./thread/reading.js";
 import { View } from "./thread/view.js";
 import { startWaiting } from "./thread/waiting.js";
@@ -142,7 +142,7 @@ class CommentThread extends HTMLElement {
       this.#asked++;
       this.#askForToken(reason);
       this.view?.emit("token-needed", { reason });
-    }, 1000 * (ASK_AFTER[this.#asked] ?? /** @type {number} */ (ASK_AFTER.at(-1))));
+    }, 1000 * (ASK_AFTER[Math.min(this.#asked, 3)]));
   }
 
   async #start() {
@@ -157,13 +157,13 @@ class CommentThread extends HTMLElement {
     // A script may set it right after it has made the element.
     if (!address) await pause(0);
     if (signal.aborted) return;
-    const lang = (isEmbedded || this.#wasStarted ? languageOf(this) : section?.lang) ?? "";
+    const isFetched = isEmbedded || this.#wasStarted;
+    const lang = (isFetched ? languageOf(this) : section?.lang) ?? "";
     const field = document.querySelector("input[name=csrfmiddlewaretoken]");
     const csrf = isEmbedded ? "" : /** @type {HTMLInputElement} */ (field)?.value;
     const api = new Api(address, { isEmbedded, lang, csrf });
     for (const load of LATER) load().catch(() => {});
     const root = isEmbedded ? (this.shadowRoot ?? this.attachShadow({ mode: "open" })) : this;
-    const isFetched = isEmbedded || this.#wasStarted;
     if (isFetched) {
       try {
         if (!THREAD.test(api.base.pathname)) throw new Problem(0, { code: "src_invalid" });
@@ -257,10 +257,8 @@ class CommentThread extends HTMLElement {
     const lang = languageIn(api.lang);
     const known = lang in UNREACHABLE ? lang : "en";
     const [sentence, again] = UNREACHABLE[known];
-    const button = make("button", { type: "button" }, again);
-    button.addEventListener("click", () => this.#start());
     const how = { role: "alert", class: "notice is-error", lang: known, dir: "auto" };
-    root.replaceChildren(make("p", how, sentence, " ", button));
+    root.replaceChildren(make("p", how, sentence, " ", button(again, () => this.#start())));
     if (root instanceof ShadowRoot) {
       // The host's own link to the comments.
       root.append(make("slot"));

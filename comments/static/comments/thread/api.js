@@ -27,8 +27,8 @@ export class Problem extends Error {
   }
 }
 
-/** Returns whether who asked is not known by what was sent. @param {unknown} error @returns {error is Problem} */
-const isRefusal = (error) => error instanceof Problem && error.status === 401;
+/** Returns whether who asked is not known by what was sent. @param {any} error @returns {error is Problem} */
+const isRefusal = (error) => error.status === 401;
 
 /** @type {{createHTML(html: string): any} | undefined} */
 let policy;
@@ -67,6 +67,13 @@ export function button(text, press, attributes = {}) {
   const made = make("button", { type: "button", ...attributes }, text);
   made.addEventListener("click", press);
   return made;
+}
+
+/** Returns what scrolls an element: another of the host's page, or the window. @param {HTMLElement} element */
+export function scrollerOf(element) {
+  let found = element.parentElement;
+  while (found && !/auto|scroll/.test(getComputedStyle(found).overflowY)) found = found.parentElement;
+  return found?.matches("body *") ? found : /** @type {HTMLElement} */ (document.scrollingElement);
 }
 
 /** Returns seconds as minutes and seconds. @param {number} seconds */
@@ -126,6 +133,9 @@ export function remember(shelf, key, value, area = LONG) {
 /** Comment tokens by the host's token that each was given for; of one that was refused, the refusal.
  * @type {Map<string, Promise<string>>} */
 const signed = new Map();
+/** Returns what a host's token is kept under: no other has the same, and it says nothing of the user.
+ * @param {string} jwt */
+const signatureOf = (jwt) => jwt.split(".")[2];
 /** Tokens that the browser did not take. @type {Map<string, string>} */
 const loose = new Map();
 
@@ -157,7 +167,7 @@ export class Api {
     // A host's token is taken once, but a page may be loaded again with it.
     let kept = signed.get(jwt);
     if (!kept) {
-      const token = recall("signed", jwt, "sessionStorage");
+      const token = recall("signed", signatureOf(jwt), "sessionStorage");
       kept = token ? Promise.resolve(token) : this.#signIn(jwt);
       signed.set(jwt, kept);
     }
@@ -188,7 +198,7 @@ export class Api {
     try {
       const headers = { Authorization: `Bearer ${jwt}` };
       const { token } = (await this.json("../../viewer/", { method: "POST", headers })).data;
-      remember("signed", jwt, token, "sessionStorage");
+      remember("signed", signatureOf(jwt), token, "sessionStorage");
       return token;
     } catch (error) {
       // What was refused once is not sent again.

@@ -216,7 +216,7 @@ export class WriteForm {
     for (const error of place.querySelectorAll(".errors, .error")) error.remove();
     for (const input of place.querySelectorAll("[aria-invalid]")) {
       input.closest(".field").classList.remove("has-error");
-      input.removeAttribute("aria-invalid");
+      input.ariaInvalid = null;
       input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/\S+_error\s*/, ""));
     }
   }
@@ -232,7 +232,7 @@ export class WriteForm {
       const id = `${input.id}_error`;
       input.after(make("p", { class: "error", id }, detail));
       input.closest(".field").classList.add("has-error");
-      input.setAttribute("aria-invalid", "true");
+      input.ariaInvalid = "true";
       input.setAttribute("aria-describedby", `${id} ${input.getAttribute("aria-describedby") ?? ""}`);
     }
     this.form.querySelector("[aria-invalid]")?.focus();
@@ -260,7 +260,7 @@ export class WriteForm {
   /** @param {boolean} isBlocked */
   block(isBlocked, label = this.label) {
     this.isBlocked = isBlocked;
-    this.main.setAttribute("aria-disabled", `${isBlocked}`);
+    this.main.ariaDisabled = `${isBlocked}`;
     this.main.textContent = label;
   }
 
@@ -373,8 +373,8 @@ export class WriteForm {
       });
     } else if (/^parent_/.test(code)) {
       this.forget();
-      this.aim({});
-      this.write(body.source, body.format);
+      // Below what was begun as a comment of its own, if anything was.
+      this.aim({}, body.source);
       this.tell("parent_gone");
     } else if (code === "edit_window_expired") {
       this.expire();

@@ -1,6 +1,6 @@
 /** Keys: j and k from comment to comment, r to reply, q to quote what is selected, n to the next new one, ? for help. */
 
-import { make, recall, remember } from "./api.js";
+import { button, make, recall, remember } from "./api.js";
 import { nextNew } from "./reading.js";
 
 
@@ -18,8 +18,6 @@ export function startKeyboard(view) {
   const { signal } = view;
   if (view.host.getAttribute("keys") === "off") return;
   views.add(view);
-  signal.addEventListener("abort", () => views.delete(view));
-
   const box = make("input", { type: "checkbox" });
   const keys = ["j", "k", "r", "q", "n", "?"].flatMap((key) => [
     make("dt", {}, make("kbd", {}, key)),
@@ -33,7 +31,10 @@ export function startKeyboard(view) {
       make("form", { method: "dialog" }, close))
   );
   view.root.append(dialog);
-  signal.addEventListener("abort", () => dialog.remove());
+  signal.addEventListener("abort", () => {
+    views.delete(view);
+    dialog.remove();
+  });
   const help = () => {
     /** @type {any} */ (box).checked = !recall("settings", "no_keys");
     dialog.showModal();
@@ -41,9 +42,7 @@ export function startKeyboard(view) {
   box.addEventListener("change", () => {
     remember("settings", "no_keys", /** @type {any} */ (box).checked ? undefined : true);
   });
-  const button = make("button", { type: "button", class: "quiet for-keys" }, view.t("keys"));
-  button.addEventListener("click", help);
-  view.tools.append(button);
+  view.tools.append(button(view.t("keys"), help, { class: "quiet for-keys" }));
 
   /** @param {number} step */
   function move(step) {

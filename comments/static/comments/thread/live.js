@@ -5,7 +5,7 @@
  * stream takes one as long as it lasts. So a tab has streams only while it is seen, and two at most.
  */
 
-import { make, pause, Problem } from "./api.js";
+import { button, pause, Problem } from "./api.js";
 import { into, MORE, rowsIn } from "./reading.js";
 
 const POLL = 20_000;
@@ -52,9 +52,8 @@ export function startLive(view) {
   const waiting = new Set();
   /** Of those that arrived the ones that answer another. @type {Set<number>} */
   const replies = new Set();
-  const pill = make("button", { type: "button", class: "pill", hidden: "" });
+  const pill = button("", () => view.visit([...waiting][0]).then(() => left(view.focused)), { class: "pill", hidden: "" });
   view.root.append(pill);
-  pill.addEventListener("click", () => view.visit([...waiting][0]).then(() => left(view.focused)));
   const eyes = new IntersectionObserver((seen) =>
     seen.forEach(({ isIntersecting, target }) => isIntersecting && !document.hidden && left(target)));
 
@@ -69,6 +68,12 @@ export function startLive(view) {
   function words(numbers) {
     const isReplies = [...numbers].every((number) => replies.has(number));
     return view.t(isReplies ? "new_replies" : "new_comments", { n: numbers.size });
+  }
+
+  /** @param {number} now */
+  function arriveAt(now) {
+    version = now;
+    section.dataset.version = `${now}`;
   }
 
   function count() {
@@ -169,6 +174,8 @@ export function startLive(view) {
       if (kind === "removed" && !below) {
         gone.add(number);
         for (const each of [numbers, fresh, elsewhere]) each.delete(number);
+        // It may have been counted in a hole, and nobody knows in which.
+        if (!row && view.one(".hole")) isOther = true;
         // What went along with it is not told of.
         for (const link of row ? [] : view.all(".backlinks a[data-ref]")) {
           if (!view.row(link.dataset.ref)) naming.add(Number(link.dataset.ref));
@@ -208,8 +215,7 @@ export function startLive(view) {
       view.one("h2").textContent = view.t("comments", { n: data.count });
       for (const number of fresh) if (!rows.get(number) || view.own.has(number)) fresh.delete(number);
     }
-    version = now;
-    section.dataset.version = `${version}`;
+    arriveAt(now);
     if (!fresh.size) return;
     for (const number of fresh) {
       waiting.add(number);
@@ -226,8 +232,7 @@ export function startLive(view) {
   async function restart(now) {
     view.own.clear();
     await reload(now);
-    version = heard = now;
-    section.dataset.version = `${version}`;
+    arriveAt((heard = now));
   }
 
   /** Asks what has changed until there is nothing more; after a failure again, later and later. */

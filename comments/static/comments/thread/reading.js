@@ -1,7 +1,7 @@
 /** Moving about in a thread without leaving the page: sorts, further pages, permalinks, branches that
  * collapse, and what is new since the last visit. */
 
-import { make, Problem, recall, remember as store } from "./api.js";
+import { make, recall, remember as store } from "./api.js";
 import { startTimes } from "./times.js";
 
 
@@ -43,10 +43,9 @@ export function startReading(view) {
   /** Returns the address in the API of what the address of this page asks for. */
   function asked() {
     const query = new URLSearchParams(location.search);
-    const number = query.get("branch") || query.get("comment");
-    if (number) return `comments/${number}/context/`;
+    const number = query.get("comment");
     const kept = ["sort", "cursor"].filter((name) => query.has(name));
-    return `comments/?${new URLSearchParams(kept.map((name) => [name, query.get(name) ?? ""]))}`;
+    return `comments/${number ? `${number}/context/` : ""}?${new URLSearchParams(kept.map((name) => [name, query.get(name) ?? ""]))}`;
   }
 
   /** Returns whether #comment-N of the page means this thread's comment. @param {number} number */
@@ -76,18 +75,18 @@ export function startReading(view) {
   const load = (find, use) => view.inTurn(async () => {
     const address = find();
     if (!address) return false;
-    section.setAttribute("aria-busy", "true");
+    section.ariaBusy = "true";
     try {
       use(await api.html(address, { signal }), address);
       return true;
     } catch (error) {
       if (!signal.aborted) {
-        const isGone = error instanceof Problem && error.status === 404;
+        const isGone = /** @type {any} */ (error).status === 404;
         notice(view, view.t(isGone ? "not_here" : "not_loaded"));
       }
       return false;
     } finally {
-      section.removeAttribute("aria-busy");
+      section.ariaBusy = null;
     }
   });
 
@@ -143,16 +142,15 @@ export function startReading(view) {
     if ((await view.go(number, from)) && isHere) remember(`${location.search}#comment-${number}`);
   };
 
-  const PAGE = "a[data-sort], a.all, a.more, a.hole-link, a[data-ref], a.mention, a.number, a[rel=prev][data-fetch]";
+  const PAGE = "a[data-sort], a.all, a.more, a.hole-link, a[data-ref], a.mention, a.number";
   view.when("click", PAGE, async (/** @type {any} */ link, event) => {
     if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    const row = link.closest("li[data-number]");
     const number = numberIn(link);
     const { fetch, sort } = link.dataset;
     if (!number && !fetch && !sort && !link.matches(".all")) return;
     event.preventDefault();
     if (link.matches(".more, .hole:not(.is-deep) > *")) await fill(link);
-    else if (number && !fetch) await view.visit(number, Number(row?.dataset.number));
+    else if (number && !fetch) await view.visit(number, Number(link.closest("li[data-number]")?.dataset.number));
     else if (await navigate(() => fetch ?? `comments/?sort=${sort ?? section.dataset.sort}`, link.href)) {
       if (number) await view.go(number);
       else view.focus(view.one(sort ? `a[data-sort=${sort}]` : "h2"));
@@ -201,27 +199,17 @@ function startFolding(view) {
   const folded = new Set(recall("folded", thread));
 
   function refresh() {
-    /** @type {{row: any, depth: number, n: number, fresh: number}[]} */
-    const above = [];
-    const all = [];
-    let limit = Infinity;
-    for (const row of /** @type {any[]} */ ([...view.list.children])) {
-      const depth = row.matches(".folded") ? Infinity : Number(row.dataset.depth);
-      while (above.length && above[above.length - 1].depth >= depth) above.pop();
-      if (depth <= limit) limit = Infinity;
-      row.hidden = depth > limit;
-      const n = row.dataset.number ? 1 : Number(row.dataset.count ?? 0);
-      for (const each of above) {
-        each.n += n;
-        if (row.matches(".is-new")) each.fresh++;
-      }
-      if (!row.dataset.number) continue;
-      const entry = { row, depth, n: 0, fresh: 0 };
-      above.push(entry);
-      all.push(entry);
-      if (folded.has(Number(row.dataset.number))) limit = Math.min(limit, depth);
-    }
-    for (const { row, n, fresh } of all) {
+    /** @type {Set<Element>} */
+    const hidden = new Set();
+    for (const row of view.all(":scope > .comments > li")) {
+      const { number } = row.dataset;
+      row.hidden = hidden.has(row);
+      if (!number) continue;
+      const below = view.branch(row);
+      const isFolded = folded.has(Number(number));
+      if (isFolded) below.forEach((each) => hidden.add(each));
+      // A hole says how many are in it.
+      const n = below.reduce((sum, { dataset }) => sum + Number(dataset.count ?? !!dataset.number), 0);
       let button = row.querySelector("button.fold");
       if (!n) {
         button?.remove();
@@ -231,11 +219,11 @@ function startFolding(view) {
         button = make("button", { type: "button", class: "fold quiet" });
         row.querySelector(".choices, .tombstone p").append(button);
       }
-      const isFolded = folded.has(Number(row.dataset.number));
+      const fresh = below.filter((each) => each.matches(".is-new")).length;
       const text = view.t(isFolded ? "expand" : "collapse", { n });
       const words = isFolded && fresh ? `${text} · ${view.t("new_replies", { n: fresh })}` : text;
       if (button.textContent !== words) button.textContent = words;
-      button.setAttribute("aria-expanded", `${!isFolded}`);
+      button.ariaExpanded = `${!isFolded}`;
     }
   }
 

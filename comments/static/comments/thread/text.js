@@ -1,6 +1,6 @@
 // Beside the text: how long it is, how it will look, quoting what somebody has selected, and the names
 // that may follow an "@".
-import { make, parse, pause } from "./api.js";
+import { button, make, parse, pause } from "./api.js";
 
 const UNSTORED =
   /[\0-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\p{NChar}]/gu;
@@ -62,7 +62,7 @@ export function startText(write) {
   };
   const show = (/** @type {boolean} */ isShown) => {
     panel.hidden = !isShown;
-    toggle.setAttribute("aria-expanded", `${isShown}`);
+    toggle.ariaExpanded = `${isShown}`;
     look(0);
   };
   toggle.addEventListener("click", (/** @type {Event} */ event) => {
@@ -86,8 +86,8 @@ export function startMentions(write) {
   const { view, source, form } = write;
   const list = make("ul", { id: "reply-names", role: "listbox", class: "names", "aria-label": view.t("names"), hidden: "" });
   source.after(list);
-  source.setAttribute("aria-autocomplete", "list");
-  source.setAttribute("aria-haspopup", "listbox");
+  source.ariaAutoComplete = "list";
+  source.ariaHasPopup = "listbox";
   /** No name begins with it; or it was taken from the list just now. */
   let done = "\n";
   let at = 0;
@@ -97,7 +97,7 @@ export function startMentions(write) {
   const choose = (/** @type {number} */ index) => {
     const options = [...list.children];
     at = (index + options.length) % options.length;
-    options.forEach((option, nth) => option.setAttribute("aria-selected", `${nth === at}`));
+    options.forEach((option, nth) => (option.ariaSelected = `${nth === at}`));
     options[at].scrollIntoView({ block: "nearest" });
     source.setAttribute("aria-activedescendant", options[at].id);
   };
@@ -168,7 +168,7 @@ export function startMentions(write) {
 export function startQuoting(view, quote) {
   /** @returns {any} number and text of what is selected */
   const selected = () => {
-    const selection = /** @type {any} */ (view.root).getSelection?.() ?? getSelection();
+    const { selection } = view;
     const text = `${selection}`.trim();
     if (!text) return;
     const range = selection.getRangeAt(0);
@@ -186,9 +186,8 @@ export function startQuoting(view, quote) {
     if (found) quote(found);
   };
   // It stands among what else can be done with the comment: beside the text it would cover some.
-  const offer = make("button", { type: "button", "data-do": "quote" }, view.t("quote"));
+  const offer = button(view.t("quote"), take, { "data-do": "quote" });
   offer.addEventListener("pointerdown", (/** @type {Event} */ event) => event.preventDefault());
-  offer.addEventListener("click", take);
   document.addEventListener("selectionchange", () => {
     const found = selected();
     const choices = found && view.article(found.number)?.querySelector(".choices");

@@ -1,6 +1,6 @@
 /** "5 minutes ago", and the exact time on demand. */
 
-import { make, recall, remember } from "./api.js";
+import { button, recall, remember } from "./api.js";
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} milliseconds of each unit, and where the next begins */
 const UNITS = [["year", 365 * 864e5], ["month", 2629746e3], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
@@ -15,7 +15,11 @@ export function startTimes(view) {
   const words = new Intl.RelativeTimeFormat(view.lang, { numeric: "auto" });
   // "last month" may be in this one's words the month before the last.
   const figures = new Intl.RelativeTimeFormat(view.lang);
-  const button = make("button", { type: "button", class: "quiet" }, view.t("exact_times"));
+  const toggle = button(view.t("exact_times"), () => {
+    isExact = !isExact;
+    remember("settings", "exact", isExact || undefined);
+    view.keep(refresh);
+  }, { class: "quiet" });
   let isExact = !!recall("settings", "exact");
 
   /** @param {HTMLTimeElement} time */
@@ -30,22 +34,17 @@ export function startTimes(view) {
   }
   /** @param {HTMLElement[]} rows */
   function refresh(rows = view.all(TIMED)) {
-    button.setAttribute("aria-pressed", `${isExact}`);
-    button.hidden = !view.one(TIMED);
+    toggle.ariaPressed = `${isExact}`;
+    toggle.hidden = !view.one(TIMED);
     if (document.hidden) return;
     for (const row of rows) row.querySelectorAll(".facts time").forEach((/** @type {any} */ time) => write(time));
   }
-  button.addEventListener("click", () => {
-    isExact = !isExact;
-    remember("settings", "exact", isExact || undefined);
-    view.keep(refresh);
-  });
   // The form to subscribe asks for a time zone.
   const zones = /** @type {HTMLSelectElement | null} */ (document.querySelector("select[data-guess]"));
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   if (zones && [...zones.options].some(({ value }) => value === timeZone)) zones.value = timeZone;
 
-  view.tools.append(button);
+  view.tools.append(toggle);
   view.each(refresh);
   for (const name of ["gone", "unseen"]) view.on(name, () => refresh());
   const timer = setInterval(refresh, 60_000);

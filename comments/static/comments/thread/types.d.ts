@@ -6,3 +6,10 @@ type Api = import("./api.js").Api;
 type Fn = (...values: any[]) => any;
 type WriteForm = import("./form.js").WriteForm;
 type Waiting = ReturnType<typeof import("./waiting.js").startWaiting>;
+/** Of /viewer/; votes by number. */
+type Answer = {
+  viewer: null | { name: string; signed_in: boolean };
+  may: Record<string, boolean>;
+  votes: Record<string, number>;
+  comments: any[];
+};

@@ -1,14 +1,6 @@
 /** A thread as it is shown: its rows, what is said about it, and who looks at it. */
 
-import { Problem } from "./api.js";
-
-/**
- * @typedef {object} Answer of /viewer/
- * @property {null | {name: string, signed_in: boolean}} viewer
- * @property {Record<string, boolean>} may
- * @property {Record<string, number>} votes by number
- * @property {any[]} comments
- */
+import { make, scrollerOf } from "./api.js";
 
 /** What of a section belongs to the page that is shown; the rest, such as the form, stays. */
 const PASSING = ".thread-header, .pages, .comments, .empty, .closed, .write-root, .notice";
@@ -20,6 +12,13 @@ const depthOf = (row) =>
 
 /** @param {Element} row */
 const numberOf = (row) => Number(/** @type {HTMLElement} */ (row).dataset.number);
+
+/** Returns what a row's text says and leads to, however addresses are written; of what cannot be read
+ * in it the version tells. @param {Element} row */
+const saying = (row) => {
+  const text = /** @type {any} */ (row.querySelector(".text"));
+  return text && [text.parentElement.dataset.version, text.textContent, ...[...text.querySelectorAll("a")].map(({ hash }) => hash)].join();
+};
 
 /** @param {Element} section @param {number | string} number @returns {HTMLElement | null} */
 const rowIn = (section, number) => section.querySelector(`li[data-number="${number}"]`);
@@ -55,8 +54,7 @@ export class View extends EventTarget {
     /** Numbers whose rows wait until their form is closed. */
     this.stale = new Set();
     /** Switches in the header, kept over all pages. */
-    this.tools = document.createElement("p");
-    this.tools.className = "tools";
+    this.tools = make("p", { class: "tools" });
     this.one(".thread-header").append(this.tools);
     /** The address in the API of what is shown, without what was loaded in its gaps; set by reading. */
     this.first = "";
@@ -68,13 +66,8 @@ export class View extends EventTarget {
     this.visit = async () => {};
     /** @type {Promise<Answer> | undefined} */
     this.asked = undefined;
-    this.regions = ["polite", "assertive"].map((live) => {
-      const region = document.createElement("div");
-      region.className = "hidden says";
-      region.ariaLive = live;
-      root.append(region);
-      return region;
-    });
+    this.regions = ["polite", "assertive"].map((live) => make("div", { class: "hidden says", "aria-live": live }));
+    root.append(...this.regions);
     signal.addEventListener("abort", () => {
       for (const element of [...this.regions, this.tools]) element.remove();
     });
@@ -168,11 +161,10 @@ export class View extends EventTarget {
   get list() {
     let list = this.one(":scope > ol.comments");
     if (!list) {
-      list = document.createElement("ol");
-      list.className = "comments";
+      list = make("ol", { class: "comments" });
       const empty = this.one(":scope > .empty");
-      if (empty) empty.replaceWith(list);
-      else this.one(".thread-header").after(list);
+      (empty ?? this.one(".thread-header")).after(list);
+      empty?.remove();
     }
     return list;
   }
@@ -182,19 +174,16 @@ export class View extends EventTarget {
     return !!row.querySelector("textarea");
   }
 
-  /** What scrolls: the window, or an element of the host's page. */
-  get scroller() {
-    let found = this.host.parentElement;
-    while (found && !/auto|scroll/.test(getComputedStyle(found).overflowY)) found = found.parentElement;
-    const page = /** @type {HTMLElement} */ (document.scrollingElement);
-    return !found || found === document.body || found === document.documentElement ? page : found;
-  }
-
   /** @returns {any} */
   get focused() {
     const root = /** @type {ShadowRoot | Document} */ (this.section.getRootNode());
     const found = root.activeElement;
     return this.section.contains(found) ? found : null;
+  }
+
+  /** What a reader has selected, be it in a shadow root. @returns {any} */
+  get selection() {
+    return /** @type {any} */ (this.root).getSelection?.() ?? getSelection();
   }
 
   /** Returns whether something is in the window. @param {Element} element */
@@ -204,15 +193,28 @@ export class View extends EventTarget {
   }
 
   /**
-   * Changes rows without moving what is being read, and without losing the focus.
+   * Changes rows without moving what is being read, and without losing the focus or what is selected.
    * @template T @param {() => T} change @returns {T}
    */
   keep(change) {
-    const { scroller, focused } = this;
+    const { focused, selection } = this;
+    const scroller = scrollerOf(this.host);
+    const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
+    const selected = `${selection}`;
+    const text = anchorNode?.parentElement?.closest(".text");
     const article = focused?.closest(".comment");
     const nth = article && [...article.querySelectorAll(REACHABLE)].indexOf(focused);
+    const all = this.all(".comment");
+    const at = all.indexOf(article);
+    /** What takes the focus: the comment that has it, what follows, what precedes. */
+    const near = article ? [...all.slice(at), ...all.slice(0, at).reverse()] : [];
+    /** Returns what an element is now, if it is seen. */
+    const now = (/** @type {any} */ element) => {
+      const found = element.isConnected ? element : this.one(`[id="${element.id}"]`);
+      return found?.checkVisibility() && found;
+    };
     const top = (/** @type {any} */ element) => element.getBoundingClientRect().top;
-    const read = this.all(".comment").filter(this.isSeen);
+    const read = all.filter(this.isSeen);
     if (focused && this.isSeen(focused)) read.unshift(article ?? focused);
     /** Of what is read, and of what stands there should it go. */
     const tops = read.map(top);
@@ -223,15 +225,18 @@ export class View extends EventTarget {
     scroller.style.overflowAnchor = "none";
     const made = change();
     if (focused && focused !== this.focused) {
-      const again = article && this.one(`#${article.id}`);
-      const reachable = again?.querySelectorAll(REACHABLE)[nth ?? -1];
-      this.focus(focused.isConnected ? focused : (reachable ?? again ?? this.section), true);
+      const found = near.map(now);
+      const same = found[0] && found[0].querySelectorAll(REACHABLE)[nth];
+      this.focus(now(focused) || same || found.find(Boolean) || this.section, true);
     }
-    const shifts = read.map((each, nth) => {
-      const now = each.isConnected ? each : this.one(`[id="${each.id}"]`);
-      return now?.checkVisibility() ? top(now) - tops[nth] : NaN;
-    });
-    const moved = shifts.find((shift) => !isNaN(shift)) ?? end() - before;
+    if (text?.isConnected && `${selection}` !== selected) {
+      selection.collapse(anchorNode, anchorOffset);
+      // Three clicks select up to the beginning of what follows the text, which may be new.
+      if (focusNode.isConnected) selection.extend(focusNode, focusOffset);
+      else selection.extend(text, text.childNodes.length);
+    }
+    const stays = read.findIndex(now);
+    const moved = stays < 0 ? end() - before : top(now(read[stays])) - tops[stays];
     if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
     requestAnimationFrame(() => requestAnimationFrame(() => (scroller.style.overflowAnchor = "")));
     return made;
@@ -263,7 +268,7 @@ export class View extends EventTarget {
       const nodes = await this.api.html(`comments/${number}/`, { signal, v: version });
       return /** @type {HTMLElement | null} */ (nodes.querySelector("li[data-number]"));
     } catch (error) {
-      if (error instanceof Problem && [404, 410].includes(error.status)) return null;
+      if ([404, 410].includes(/** @type {any} */ (error).status)) return null;
       throw error;
     }
   }
@@ -291,10 +296,12 @@ export class View extends EventTarget {
     return row;
   }
 
-  /** Marks a row as that is which it replaces: sought, with a way back. @param {Element} old @param {any} row */
+  /** Gives a row what the one had that it replaces: being sought, a way back, and the very text if that
+   * is the same, since something in it may be selected. @param {Element} old @param {any} row */
   #mark(old, row) {
-    row?.querySelector("article").classList.toggle("is-sought", !!old.querySelector(".is-sought"));
-    row?.querySelector("p").append(" ", ...old.querySelectorAll(".back"));
+    if (old.querySelector(".is-sought")) row.querySelector("article").classList.add("is-sought");
+    row.querySelector("p").append(" ", ...old.querySelectorAll(".back"));
+    if (saying(old) === saying(row)) row.querySelector(".text")?.replaceWith(/** @type {any} */ (old.querySelector(".text")));
   }
 
   /** Refreshes rows whose forms have been closed. */
@@ -354,8 +361,7 @@ export class View extends EventTarget {
    * @param {(...nodes: Element[]) => void} add such as hole.replaceWith, list.append
    */
   add(nodes, add) {
-    const all = /** @type {HTMLElement[]} */ ([...nodes]);
-    const placed = all.map((node) => {
+    const placed = /** @type {HTMLElement[]} */ ([...nodes]).map((node) => {
       const old = node.dataset.number && this.row(node.dataset.number);
       if (!old) return node;
       if (this.isHeld(old)) return this.#hold(old);
@@ -384,7 +390,10 @@ export class View extends EventTarget {
       for (const row of this.all("li[data-number]:has(textarea)")) {
         rowIn(fresh, numberOf(row))?.replaceWith(this.#hold(row));
       }
-      for (const row of this.all("li:has(> .is-sought)")) this.#mark(row, rowIn(fresh, numberOf(row)));
+      for (const old of this.all("li[data-number]")) {
+        const row = rowIn(fresh, numberOf(old));
+        if (row) this.#mark(old, row);
+      }
       for (const { dataset } of this.all("details[open] li[data-number]")) {
         rowIn(fresh, dataset.number)?.closest("details")?.setAttribute("open", "");
       }
@@ -433,7 +442,7 @@ export class View extends EventTarget {
       return (await api.json(`../../viewer/?thread=${key}`, { own: true, signal })).data;
     } catch (error) {
       this.asked = undefined;
-      if (error instanceof Problem && error.status === 401) api.keepToken();
+      if (/** @type {any} */ (error).status === 401) api.keepToken();
       return nobody;
     }
   }

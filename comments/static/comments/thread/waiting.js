@@ -30,7 +30,7 @@ export function startWaiting(view) {
   function release() {
     if (!main) return;
     main.textContent = label;
-    main.removeAttribute("aria-disabled");
+    main.ariaDisabled = null;
     main = undefined;
   }
 
@@ -61,7 +61,7 @@ export function startWaiting(view) {
       label = main.textContent;
       text = main.form.elements.source.value;
       main.textContent = view.t("sending");
-      main.setAttribute("aria-disabled", "true");
+      main.ariaDisabled = "true";
       view.say(main.textContent);
     }
     retry();

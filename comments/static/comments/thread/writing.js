@@ -38,8 +38,6 @@ function startOwn(view, write) {
   const published = (id) => view.one(`[data-number] > [data-id="${id}"]`);
   /** @type {Fn} */
   const path = (id) => `../../comments/${id}/`;
-  /** Returns what takes the focus in place of a row that goes. @type {Fn} */
-  const beside = (row) => (row?.nextElementSibling ?? row?.previousElementSibling)?.querySelector("article") ?? view.one("h2");
   /** Puts a note at its comment, again wherever the row is new; none takes it away. @type {Fn} */
   const note = (id, said) => {
     const old = notes.get(id);
@@ -95,9 +93,9 @@ function startOwn(view, write) {
     for (const old of view.all(".unseen article")) {
       const own = mine.get(old.dataset.id);
       if (own && own.state !== "published") continue;
-      const row = old.parentElement;
-      if (old.contains(view.focused)) view.focus(published(old.dataset.id) ?? beside(row), true);
-      view.keep(() => row.remove());
+      const shown = published(old.dataset.id);
+      if (shown && old.contains(view.focused)) view.focus(shown, true);
+      view.keep(() => old.parentElement.remove());
     }
     for (const id of were.keys()) {
       if (!mine.has(id)) find(id)?.querySelectorAll("[data-do=edit], [data-do=delete], .is-own").forEach(/** @type {Fn} */ (own) => own.remove());
@@ -167,7 +165,7 @@ function startOwn(view, write) {
     box.querySelectorAll("button").forEach(/** @type {Fn} */ (vote, nth) => {
       const said = view.t(["vote_up", "vote_down"][nth], box.closest("[data-number]").dataset);
       vote.replaceChildren(`${SIGNS[nth]} ${counts[nth]}`, make("span", { class: "hidden" }, ` ${said}`));
-      vote.setAttribute("aria-pressed", `${value === VALUES[nth]}`);
+      vote.ariaPressed = `${value === VALUES[nth]}`;
     });
   /** @type {Fn} */
   const countsIn = (box) => {
@@ -269,14 +267,12 @@ function startOwn(view, write) {
           return view.refreshViewer();
         }
       }
-      const row = find(id)?.parentElement;
-      const near = beside(row);
       notes.delete(id);
       // What is answered leaves a trace, which is fetched.
-      if (number && view.branch(row).length) await view.insert(number).catch(() => view.remove(number));
-      else if (number) view.remove(number);
+      const row = view.row(number);
+      if (row && view.branch(row).length) await view.insert(number).catch(() => view.remove(number));
+      else view.remove(number);
       await view.refreshViewer();
-      if (hadFocus) view.focus(near);
       view.emit("deleted", { number, id: Number(id) });
     };
     leaving.set(id, () => leave(true));
