@@ -230,8 +230,12 @@ class Comment(models.Model):
             models.Index(
                 fields=["reply_to"], condition=Q(reply_to__isnull=False), name="comment_answers"
             ),
-            # Latest comment by a participant in a thread.
-            models.Index(fields=["author", "thread", "-number"], name="comment_by_author"),
+            # Latest comment by a participant in a thread, past all that is held or was removed.
+            models.Index(
+                fields=["author", "thread", "-number"],
+                condition=Q(visible=True),
+                name="comment_latest_by_author",
+            ),
             # A viewer's own comments, those without a number too.
             models.Index(fields=["author", "thread", "-id"], name="comment_own"),
             # The site's feed.

@@ -71,14 +71,15 @@ _ANSWERED = Subquery(Comment.objects.filter(pk=OuterRef("reply_to_id")).values("
 
 def latest_in_thread(head: ThreadHead) -> list[Entry]:
     """Returns the visible comments of a thread with the highest numbers, downwards: one query."""
-    latest = Comment.objects.filter(thread_id=head.id, visible=True).order_by("-number")
+    # Said of the number too: PostgreSQL puts those that wait, and have none, before all others.
+    latest = Comment.objects.filter(thread_id=head.id, visible=True, number__isnull=False)
     of_thread: dict[str, Any] = {
         "thread_title": head.title,
         "thread_url": head.url,
         "thread_opened_at": head.opened_at,
         "thread_last_number": head.last_number,
     }
-    rows: Any = latest.values_list(*_COLUMNS, _ANSWERED)[:ENTRIES_SHOWN]
+    rows: Any = latest.order_by("-number").values_list(*_COLUMNS, _ANSWERED)[:ENTRIES_SHOWN]
     return [Entry(*row, **of_thread) for row in rows]
 
 

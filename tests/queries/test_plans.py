@@ -129,7 +129,8 @@ def test_the_feed_of_a_thread_asks_for_no_thread_and_looks_each_parent_up_by_its
     head = filled()
     (plan,) = plans_of(lambda: latest_in_thread(head))
     assert plan == [
-        "SEARCH comments_comment USING INDEX sqlite_autoindex_comments_comment_1 (thread_id=?)",
+        "SEARCH comments_comment USING INDEX sqlite_autoindex_comments_comment_1"
+        " (thread_id=? AND number>?)",
         "CORRELATED SCALAR SUBQUERY 1",
         "SEARCH U0 USING INTEGER PRIMARY KEY (rowid=?)",
     ]

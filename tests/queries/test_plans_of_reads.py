@@ -22,6 +22,7 @@ from comments.models import Comment, Participant, Subscriber, Thread
 from comments.queries.pages import page_store
 from tests.api.test_query_counts_large import READS, filled
 from tests.mailing import subscribed
+from tests.making import post
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +52,17 @@ MORE = (
     "/api/v1/threads/?url={page}",
     "{settings}",
 )
+WAITING = (
+    "/api/v1/threads/waiting/comments/?limit=100",
+    "/api/v1/threads/waiting/comments/?sort=newest&shape=tree",
+    "/api/v1/threads/waiting/comments/?sort=newest",
+    "/api/v1/threads/waiting/comments/?sort=best",
+    "/api/v1/threads/waiting/comments/{waiting_number}/context/",
+    "/api/v1/threads/waiting/changes/",
+    "/api/v1/threads/waiting/participants/?q={name}",
+    "/threads/waiting/feed.atom",
+)
+"""Reads of a thread of which half waits for a moderator, all of that by one writer."""
 HTML = (
     "/api/v1/threads/{key}/comments/",
     "/api/v1/threads/{key}/comments/?sort=newest",
@@ -85,7 +97,7 @@ class Asked:
     def __call__(
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
-        if sql.lstrip().startswith("SELECT"):
+        if sql.lstrip().startswith(("SELECT", "WITH RECURSIVE")):
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 
@@ -93,7 +105,14 @@ class Asked:
 @pytest.fixture
 def asked() -> dict[str, Any]:
     found = filled(SIZE)
-    generate_thread(site_id=1, key="waiting", comments=SIZE, seed=2, pending_share=0.5)
+    thread = generate_thread(site_id=1, key="waiting", comments=SIZE, seed=2, pending_share=0.5)
+    # All that waits there is by one writer, whom the others mention.
+    number = Comment.objects.filter(thread=thread, visible=True, author__isnull=False)[0].number
+    writer = Participant.objects.get(comments__thread=thread, comments__number=number)
+    assert Comment.objects.filter(thread=thread, number=None).update(author=writer) > TOUCHED
+    post(thread, f"@{writer.name} and #{number}", name="Zoe")
+    post(thread, "One more.", name="Yan", to=number)
+    found["waiting_number"], found["name"] = number, writer.name[:3]
     subscriber: Subscriber = subscribed()
     found["settings"] = f"/subscriptions/{subscriber.token}/"
     with connection.cursor() as cursor:
@@ -200,6 +219,7 @@ def test_every_read_finds_by_an_index_and_touches_what_it_shows(asked: dict[str,
     staff.force_login(User.objects.create_superuser("moderator"))
     found = check(Client(), named(*(address for address, _ in READS.values()), *MORE))
     found += check(Client(), named(*HTML), accept="text/html")
+    found += check(Client(), named(*WAITING))
     found += check(Client(), named("/api/v1/viewer/?thread={key}"), **asked["token"])
     found += check(staff, named(*(STAFF if connection.vendor == "postgresql" else STAFF[:3])))
     assert not found, "\n".join(map(str, found))
