@@ -29,6 +29,12 @@ from comments.rules.verp import LONGEST_LOCAL
 
 ROOT = Path(__file__).resolve().parent.parent
 LAST_PORT = 65535
+MOST_NUMBER = 2**31 - 1
+MOST_PROXIES = 20
+MOST_DEPTH = 500
+"""A path has four bytes for each level, and a row of an index in PostgreSQL 2,700."""
+MOST_CONNECTIONS = 100
+"""To the mail server, of one sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +169,23 @@ def read_environment() -> Environment:
         database=database_settings(env, default=f"sqlite:///{ROOT / 'var' / 'rejoinder.sqlite3'}"),
         replicas=replica_settings(env),
         cache=_cache(env),
-        audit_share=env.float("AUDIT_SHARE", default=0.01),
-        page_cache_bytes=env.int("PAGE_CACHE_BYTES", default=8 * 1024 * 1024),
+        audit_share=_share(env, "AUDIT_SHARE", default=0.01),
+        page_cache_bytes=_whole(env, "PAGE_CACHE_BYTES", default=8 * 1024 * 1024),
         stream_url=_stream_url(env, by_host=not site_id),
         stream_port=_port(env, "STREAM_PORT", default=0) if env.str("STREAM_PORT", "") else None,
-        streams_most=_most_streams(env, "STREAMS_MOST", default=5_000),
-        streams_per_address=_most_streams(env, "STREAMS_PER_ADDRESS", default=100),
-        trusted_proxies=env.int("TRUSTED_PROXIES", default=0),
+        streams_most=_whole(env, "STREAMS_MOST", default=5_000),
+        streams_per_address=_whole(env, "STREAMS_PER_ADDRESS", default=100),
+        trusted_proxies=_whole(env, "TRUSTED_PROXIES", default=0, most=MOST_PROXIES),
         rate_limits=rate_limits,
         cors_origins=env.list("CORS_ORIGINS", default=[]),
         secure_cookies=env.bool("SECURE_COOKIES", default=False),
         ssl_redirect=env.bool("SSL_REDIRECT", default=False),
-        hsts_seconds=env.int("HSTS_SECONDS", default=0),
-        max_comment_chars=env.int("MAX_COMMENT_CHARS", default=10_000),
-        max_body_bytes=env.int("MAX_BODY_BYTES", default=256 * 1024),
-        max_depth=env.int("MAX_DEPTH", default=50),
+        hsts_seconds=_whole(env, "HSTS_SECONDS", default=0),
+        max_comment_chars=_whole(env, "MAX_COMMENT_CHARS", default=10_000, least=1),
+        max_body_bytes=_whole(env, "MAX_BODY_BYTES", default=256 * 1024, least=1),
+        max_depth=_whole(env, "MAX_DEPTH", default=50, most=MOST_DEPTH),
         deep_replies=deep_replies,
-        edit_window_seconds=env.int("EDIT_WINDOW_SECONDS", default=15 * 60),
+        edit_window_seconds=_whole(env, "EDIT_WINDOW_SECONDS", default=15 * 60),
         email_host=env.str("EMAIL_HOST", default=""),
         email_port=_port(env, "EMAIL_PORT", default=EMAIL_PORTS[email_tls]),
         email_user=email_user,
@@ -188,7 +194,7 @@ def read_environment() -> Environment:
         mail_from=mail_from,
         mail_bounces=_mail_bounces(env, domain=mail_domain),
         message_id_domain=_message_id_domain(env, domain=mail_domain),
-        mail_connections=_mail_connections(env),
+        mail_connections=_whole(env, "MAIL_CONNECTIONS", default=4, least=1, most=MOST_CONNECTIONS),
         mail_rate=_mail_rate(env),
         mail_window=_mail_window(env),
         anymail=anymail_settings(),
@@ -221,6 +227,27 @@ def _metrics_token(env: environ.Env) -> str:
     if text and not re.match(r"[!-~]{16,}\Z", text, re.ASCII):
         raise ImproperlyConfigured("METRICS_TOKEN must have 16 characters or more, and no spaces.")
     return text
+
+
+def _whole(
+    env: environ.Env, name: str, *, default: int, least: int = 0, most: int = MOST_NUMBER
+) -> int:
+    """Returns the whole number that a variable is."""
+    text = env.str(name, default="").strip() or str(default)
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _share(env: environ.Env, name: str, *, default: float) -> float:
+    """Returns the number from 0 to 1 that a variable is."""
+    text = env.str(name, default="").strip() or str(default)
+    if not _SHARE.match(text) or float(text) > 1:
+        raise ImproperlyConfigured(f"{name} must be a number from 0 to 1, as 0.01.")
+    return float(text)
+
+
+_SHARE = re.compile(r"[0-9]{0,3}\.?[0-9]{1,9}\Z", re.ASCII)
 
 
 def _port(env: environ.Env, name: str, *, default: int) -> int:
@@ -273,14 +300,6 @@ def stream_source(*, stream_url: str, site_url: str, by_host: bool) -> list[str]
     site = urlsplit(site_url)
     host = "*" if by_host else site.netloc.removesuffix(f":{site.port}")
     return [f"{site.scheme}://{host}{stream_url}"]
-
-
-def _most_streams(env: environ.Env, name: str, *, default: int) -> int:
-    """Returns how many streams there may be; 0 is no limit."""
-    text = env.str(name, default="") or str(default)
-    if not text.isascii() or not text.isdecimal():
-        raise ImproperlyConfigured(f"{name} must be a number; 0 is no limit.")
-    return int(text)
 
 
 def _mail_from(env: environ.Env, *, site_name: str, site_url: str) -> str:
@@ -348,19 +367,6 @@ def _message_id_domain(env: environ.Env, *, domain: str) -> str:
 
 
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
-
-
-def _mail_connections(env: environ.Env) -> int:
-    """Returns how many connections to the mail server one sender opens at most."""
-    text = env.str("MAIL_CONNECTIONS", default="") or "4"
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_CONNECTIONS:
-        raise ImproperlyConfigured(
-            f"MAIL_CONNECTIONS must be a number from 1 to {MOST_CONNECTIONS}."
-        )
-    return int(text)
-
-
-MOST_CONNECTIONS = 100
 
 
 def _mail_rate(env: environ.Env) -> float:

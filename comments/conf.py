@@ -30,7 +30,7 @@ class Options:
     """Weight of the open reports of a comment at which it is held; one from somebody new is 1."""
     audit_share: float = 0.0
     """Of all comments, so many are put before moderators by lot, 0 to 1."""
-    page_cache_bytes: int = 16 * 1024 * 1024
+    page_cache_bytes: int = 8 * 1024 * 1024
     replicas: list[str] = field(default_factory=list)
     """Names in ``DATABASES`` of streaming replicas of PostgreSQL, to read threads on;
     ``DATABASE_ROUTERS`` then needs ``comments.queries.replicas.ReplicaRouter``."""
