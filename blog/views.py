@@ -12,10 +12,11 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from blog.models import Post, Series, SeriesPart
+from blog.models import Author, Post, Series, SeriesPart
 from comments.errors import NotFound
+from comments.models import Thread
 from comments.queries.sites import absolute, site_of
-from comments.queries.statements import Question, asked
+from comments.queries.statements import Question, asked, objects
 from comments.queries.thread_page import head_from
 from comments.queries.threads import ThreadHead
 from comments.views.thread import ThreadPage
@@ -92,12 +93,16 @@ class PostPage(ThreadPage):
             NotFound: there is none of this slug.
         """
         slug = self.kwargs["slug"]
-        posts = Post.objects.filter(site_id=site_of(self.request).pk)
-        posts = posts.select_related("thread", "series_part__series")
-        found = posts.filter(slug=slug).first() if is_slug(slug) else None
-        if found is None:
-            raise NotFound(gettext_noop("There is no such post."))
-        return found
+        if is_slug(slug):
+            of_site = [site_of(self.request).pk, slug]
+            for post in objects(Post, "site_id = %s AND slug = %s", of_site):
+                [post.thread] = objects(Thread, "id = %s", [post.thread_id])
+                if post.series_part_id is not None:
+                    [part] = objects(SeriesPart, "id = %s", [post.series_part_id])
+                    [part.series] = objects(Series, "id = %s", [part.series_id])
+                    post.series_part = part
+                return post
+        raise NotFound(gettext_noop("There is no such post."))
 
     def page_question(self) -> Question | None:
         """Returns what tells whether the post, its series, its authors and its thread are alike."""
@@ -113,10 +118,16 @@ class PostPage(ThreadPage):
         """Returns the post, its authors, and the parts of its series."""
         part = self.article.series_part
         parts = parts_of(part.series) if part is not None else []
-        authors = self.article.authors.order_by("authorships__position")
+        authors = objects(Author, _AUTHORS, [self.article.pk, self.article.pk])
         return {"post": self.article, "parts": parts, "authors": authors}
 
 
+_AUTHORS = """
+    id IN (SELECT author_id FROM blog_authorship WHERE post_id = %s) ORDER BY (
+        SELECT position FROM blog_authorship written
+        WHERE written.author_id = blog_author.id AND written.post_id = %s
+    )
+"""
 _POST_PAGE = """
     SELECT thread.id, thread.version, thread.changed_at, thread.votes_changed, post.id,
         post.revision, series.title, series.slug, part.id, part.label, part.title, other.slug,

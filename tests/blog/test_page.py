@@ -202,9 +202,9 @@ def test_the_pages_of_the_blog_ask_a_constant_number_of_queries(post: Post) -> N
         with CaptureQueriesContext(connection) as queries:
             browser.open(address)
         found[address] = len(queries)
-    # What the page stands on; the post with its thread and series; its authors; the parts; rows;
-    # what they name.
-    assert found == {"/": 1, PAGE: 6, SERIES: 2}
+    # What the page stands on; the post, its thread, its part and its series; its authors; the parts
+    # of the series; rows; what they name.
+    assert found == {"/": 1, PAGE: 9, SERIES: 2}
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
