@@ -1,4 +1,4 @@
-"""Asking the database while a browser runs.
+"""Asking the database while a browser runs, and having a page ask what has changed there.
 
 Playwright keeps an event loop in the thread of the test, and Django refuses queries beside one.
 """
@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from django.db import connections
+from playwright.sync_api import Page
 
 T = TypeVar("T")
 
@@ -25,3 +26,16 @@ def asked_in_a_thread(question: Callable[[], T]) -> T:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(answer).result()
+
+
+def meanwhile(page: Page, act: Callable[[], object]) -> None:
+    """Does something elsewhere, and lets the page hear of it."""
+    asked_in_a_thread(act)
+    let_it_ask(page)
+
+
+def let_it_ask(page: Page) -> None:
+    """Makes a page ask what has changed, again and again: the script that does may come late."""
+    page.evaluate(
+        "globalThis.asking ??= setInterval(() => dispatchEvent(new Event('online')), 250)"
+    )

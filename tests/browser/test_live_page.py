@@ -6,8 +6,6 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.contrib.sites.models import Site
 from playwright.sync_api import Page, expect
@@ -16,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from comments.actions.changing import edit_comment
 from comments.actions.threads import change_thread
 from comments.models import Comment, RepliesPolicy, Thread, ThreadState
-from tests.browser.asking import asked_in_a_thread
+from tests.browser.asking import asked_in_a_thread, let_it_ask, meanwhile
 from tests.browser.browsers import PHONE, WINDOWS, opener
 from tests.browser.places import TALK, make_post
 from tests.making import MODERATOR, NOW, decide, later, post
@@ -31,19 +29,6 @@ def talk(site: Site) -> Thread:
     for number in range(1, 13):
         post(thread, f"Root {number}. " + "Some words to read slowly. " * 20, name=f"N{number}")
     return thread
-
-
-def meanwhile(page: Page, act: Callable[[], object]) -> None:
-    """Does something elsewhere, and lets the page hear of it."""
-    asked_in_a_thread(act)
-    let_it_ask(page)
-
-
-def let_it_ask(page: Page) -> None:
-    """Makes a page ask what has changed, again and again: the script that does may come late."""
-    page.evaluate(
-        "globalThis.asking ??= setInterval(() => dispatchEvent(new Event('online')), 250)"
-    )
 
 
 def top_of(page: Page, number: int) -> float:

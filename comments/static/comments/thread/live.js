@@ -52,16 +52,32 @@ export function startLive(view) {
   const waiting = new Set();
   /** Of those that arrived the ones that answer another. @type {Set<number>} */
   const replies = new Set();
-  const pill = button("", () => view.visit([...waiting][0]).then(() => left(view.focused)), { class: "pill", hidden: "" });
+  const pill = button("", async () => {
+    const [number] = waiting;
+    await view.visit(number);
+    // What is gone is waited for no more; what could not be loaded still is.
+    if (view.article(number) || !(await view.fetchRow(number).catch(() => true))) left(number);
+  }, { class: "pill", hidden: "" });
   view.root.append(pill);
   const eyes = new IntersectionObserver((seen) =>
-    seen.forEach(({ isIntersecting, target }) => isIntersecting && !document.hidden && left(target)));
+    seen.forEach(({ isIntersecting, target }) => {
+      if (!isIntersecting || document.hidden) return;
+      eyes.unobserve(target);
+      left(Number(/** @type {any} */ (target).parentElement.dataset.number));
+    }));
 
-  /** @param {any} element of a comment that has been seen */
-  function left(element) {
-    eyes.unobserve(element);
-    waiting.delete(Number(element.closest("li")?.dataset.number));
+  /** @param {number} number of a comment that has been seen, or is gone */
+  function left(number) {
+    waiting.delete(number);
     count();
+  }
+
+  /** Looks out for what waits, as soon as it is on the page. */
+  function watch() {
+    for (const number of waiting) {
+      const article = view.article(number);
+      if (article) eyes.observe(article);
+    }
   }
 
   /** Says how many there are. @param {Set<number>} numbers */
@@ -110,13 +126,13 @@ export function startLive(view) {
     const how = { signal, v: now };
     const fresh = /** @type {any} */ ((await api.html(view.first, how)).querySelector(".thread"));
     /** What its writer may have seen in a gap. */
-    const own = [...view.own].map((number) => view.row(number));
+    const own = view.all("li[data-number]").filter((row) => view.isOwn(row));
     /** Returns whether something is shown that comes after a gap. @param {any} gap */
     const isShort = ({ dataset: { parent = "" } }) => {
       const sort = parent || fresh.dataset.sort;
       const [last, got] = [section, fresh].map((each) => {
         const rows = [...each.querySelectorAll(`li[data-number][data-parent="${parent}"]`)]
-          .filter((row) => view.isHeld(row) || !own.includes(row));
+          .filter((row) => view.isHeld(row) || !view.isOwn(row));
         return sort === "best" ? rows.length : rows.at(-1)?.dataset.number * (sort === "newest" ? -1 : 1);
       });
       return last > (got || -Infinity);
@@ -129,9 +145,9 @@ export function startLive(view) {
     view.keep(() => {
       view.show(fresh);
       for (const row of own) {
-        const number = Number(row?.dataset.number);
+        const number = Number(row.dataset.number);
         // As it was; as it is it is fetched once that is shown.
-        if (number && !view.row(number)) view.put(number, row) && view.stale.add(number);
+        if (!view.row(number)) view.put(number, row) && view.stale.add(number);
       }
     });
   });
@@ -168,9 +184,10 @@ export function startLive(view) {
       if (kind === "state") isOther = true;
       if (!number) continue;
       if (kind !== "voted") naming.add(number);
-      if (view.own.has(number) && row && kind === "published") continue;
+      if (kind === "published" && row && view.isOwn(row)) continue;
       if (FRESH.includes(kind) && !row) fresh.add(number);
       const below = row ? view.branch(row).length : 0;
+      if (kind === "removed") left(number);
       if (kind === "removed" && !below) {
         gone.add(number);
         for (const each of [numbers, fresh, elsewhere]) each.delete(number);
@@ -213,16 +230,19 @@ export function startLive(view) {
       const { data } = await api.json(`./?v=${now}`, { signal });
       section.dataset.count = data.count;
       view.one("h2").textContent = view.t("comments", { n: data.count });
-      for (const number of fresh) if (!rows.get(number) || view.own.has(number)) fresh.delete(number);
     }
     arriveAt(now);
-    if (!fresh.size) return;
     for (const number of fresh) {
-      waiting.add(number);
-      if ((rows.get(number) ?? view.row(number))?.dataset.parent) replies.add(number);
-      const article = view.article(number);
-      if (article) eyes.observe(article);
+      const row = rows.get(number) ?? view.row(number);
+      // What was asked for and is not there is gone; one's own is nothing new, even if it had to wait.
+      if (rows.get(number) === null || (row && view.isOwn(row))) fresh.delete(number);
+      else {
+        waiting.add(number);
+        if (row?.dataset.parent) replies.add(number);
+      }
     }
+    if (!fresh.size) return;
+    watch();
     count();
     view.say(words(fresh));
     view.emit("changed", { numbers: [...fresh], version });
@@ -326,6 +346,7 @@ export function startLive(view) {
     eyes.disconnect();
     pill.remove();
   });
+  view.on("rows", watch);
   view.on("own", catchUp);
   view.on("gone", () => isBusy || catchUp());
   open();

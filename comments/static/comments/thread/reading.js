@@ -300,8 +300,8 @@ function startTimes(view) {
 
 /** Says what is new since the last visit, known to this browser alone. @param {View} view */
 async function startVisits(view) {
-  const { section, signal } = view;
-  const thread = view.api.base.href;
+  const { api, section, signal } = view;
+  const thread = api.base.href;
   let last = Number(section.dataset.lastNumber);
   /** Number up to which this browser had shown the thread before. @type {number} */
   const seen = recall("seen", thread) ?? last;
@@ -311,7 +311,7 @@ async function startVisits(view) {
     if (!document.hidden) store("seen", thread, Math.max(last, recall("seen", thread) ?? 0));
   };
 
-  const own = new Set((await view.viewer()).comments.map((comment) => comment.number));
+  await view.viewer();
   if (signal.aborted) return;
 
   view.each((rows) => {
@@ -319,7 +319,7 @@ async function startVisits(view) {
       const number = Number(row.dataset.number);
       last = Math.max(last, number);
       const heading = row.querySelector("h3");
-      if (number <= seen || own.has(number) || view.own.has(number) || !heading) continue;
+      if (number <= seen || view.isOwn(row) || !heading) continue;
       row.classList.add("is-new");
       if (!row.querySelector(".new")) heading.append(" ", make("span", { class: "badge new" }, view.t("new")));
     }
@@ -328,14 +328,19 @@ async function startVisits(view) {
   });
   document.addEventListener("visibilitychange", see, { signal });
 
-  const fresh = view.all("li.is-new");
-  const isWhole = !view.one("a.more, a[rel=prev], .hole, a.all");
-  const n = isWhole ? fresh.length : last - seen;
-  if (n > 0) {
-    const number = fresh[0]?.dataset.number ?? `${seen + 1}`;
-    const how = { class: "since", href: `#comment-${number}`, "data-ref": number };
-    view.tools.prepend(make("a", how, view.t("new_since", { n })));
+  /** @type {any[]} */
+  let fresh = view.all("li.is-new").map((row) => row.dataset);
+  let more = "";
+  if (last > seen && view.one("a.more, a[rel=prev], .hole, a.all")) {
+    // Of the numbers that are not on this page some may be gone.
+    const { data } = await api.json(`comments/?since_number=${seen}&limit=100`, { signal }).catch(() => ({ data: { items: [] } }));
+    fresh = data.items.filter((/** @type {any} */ { id, tombstone }) => !tombstone && !view.own.has(`${id}`));
+    more = data.page?.next ? "+" : "";
   }
+  if (!fresh[0] || signal.aborted) return;
+  const { number } = fresh[0];
+  const how = { class: "since", href: `#comment-${number}`, "data-ref": number };
+  view.tools.prepend(make("a", how, view.t("new_since", { n: more ? `${fresh.length}+` : fresh.length })));
 }
 
 /** Goes to the next new comment after the one in focus. @param {View} view */

@@ -49,7 +49,7 @@ export class View extends EventTarget {
     /** @type {Record<string, any>} */
     this.strings = JSON.parse(section.dataset.strings || "{}");
     this.plurals = new Intl.PluralRules(this.lang);
-    /** Numbers of the viewer's own comments that were put in here: nobody announces those. */
+    /** Ids of the viewer's own comments, also of those that wait for a moderator. */
     this.own = new Set();
     /** Numbers whose rows wait until their form is closed. */
     this.stale = new Set();
@@ -169,6 +169,11 @@ export class View extends EventTarget {
     return list;
   }
 
+  /** Returns whether a row is of the viewer's own comment: nobody announces those. @param {Element} row */
+  isOwn(row) {
+    return this.own.has(row.querySelector("article")?.dataset.id);
+  }
+
   /** Returns whether somebody writes in a row just now. @param {Element} row */
   isHeld(row) {
     return !!row.querySelector("textarea");
@@ -226,7 +231,8 @@ export class View extends EventTarget {
     const made = change();
     if (focused && focused !== this.focused) {
       const found = near.map(now);
-      const same = found[0] && found[0].querySelectorAll(REACHABLE)[nth];
+      // In a comment that has stayed it is what is gone that had the focus: what now stands there is another.
+      const same = found[0] !== article && found[0]?.querySelectorAll(REACHABLE)[nth];
       this.focus(now(focused) || same || found.find(Boolean) || this.section, true);
     }
     if (text?.isConnected && `${selection}` !== selected) {
@@ -254,7 +260,6 @@ export class View extends EventTarget {
    * @param {number} number
    */
   async insert(number, { isLive = false } = {}) {
-    if (!isLive) this.own.add(number);
     const row = await this.fetchRow(number);
     const put = this.keep(() => this.put(number, row, isLive));
     if (!isLive) this.tell("own");
@@ -278,10 +283,7 @@ export class View extends EventTarget {
     const old = this.row(number);
     if (old && isLive && this.isHeld(old)) return this.#hold(old);
     this.stale.delete(number);
-    if (!row) {
-      this.remove(number);
-      return null;
-    }
+    if (!row) return this.remove(number);
     if (old) {
       this.#mark(old, row);
       old.replaceWith(row);
@@ -362,10 +364,9 @@ export class View extends EventTarget {
    */
   add(nodes, add) {
     const placed = /** @type {HTMLElement[]} */ ([...nodes]).map((node) => {
-      const old = node.dataset.number && this.row(node.dataset.number);
-      if (!old) return node;
-      if (this.isHeld(old)) return this.#hold(old);
-      old.remove();
+      const old = this.row(node.dataset.number ?? "");
+      if (old && this.isHeld(old)) return this.#hold(old);
+      old?.remove();
       return node;
     });
     add(...placed);
@@ -387,12 +388,10 @@ export class View extends EventTarget {
     const was = section.dataset.state;
     this.keep(() => {
       const write = this.one("#reply");
-      for (const row of this.all("li[data-number]:has(textarea)")) {
-        rowIn(fresh, numberOf(row))?.replaceWith(this.#hold(row));
-      }
       for (const old of this.all("li[data-number]")) {
         const row = rowIn(fresh, numberOf(old));
-        if (row) this.#mark(old, row);
+        if (row && this.isHeld(old)) row.replaceWith(this.#hold(old));
+        else if (row) this.#mark(old, row);
       }
       for (const { dataset } of this.all("details[open] li[data-number]")) {
         rowIn(fresh, dataset.number)?.closest("details")?.setAttribute("open", "");
@@ -420,8 +419,7 @@ export class View extends EventTarget {
 
   /** Returns what concerns this viewer alone; asked once. @returns {Promise<Answer>} */
   viewer() {
-    this.asked ??= this.#ask();
-    return this.asked;
+    return (this.asked ??= this.#ask());
   }
 
   /** Asks anew, and tells "viewer". */
@@ -439,7 +437,9 @@ export class View extends EventTarget {
     if (this.isEmbedded && !(await api.token().catch(() => ""))) return nobody;
     const key = encodeURIComponent(section.dataset.key ?? "");
     try {
-      return (await api.json(`../../viewer/?thread=${key}`, { own: true, signal })).data;
+      const { data } = await api.json(`../../viewer/?thread=${key}`, { own: true, signal });
+      for (const { id } of data.comments) this.own.add(`${id}`);
+      return data;
     } catch (error) {
       this.asked = undefined;
       if (/** @type {any} */ (error).status === 401) api.keepToken();
