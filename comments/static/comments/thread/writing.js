@@ -45,8 +45,11 @@ function startOwn(view, write) {
     if (said) notes.set(id, said);
     else notes.delete(id);
     const article = find(id);
-    article?.classList.toggle("is-leaving", !!said?.matches(".leaving"));
-    if (said && article && said.parentElement !== article) article.append(said);
+    const isLeaving = !!said?.matches(".leaving");
+    article?.classList.toggle("is-leaving", isLeaving);
+    // What leaves while something else of the thread is shown can be taken back from there.
+    const place = article ?? (isLeaving && view.tools);
+    if (said && place && said.parentElement !== place) place.append(said);
   };
   /** @type {Fn} */
   const complain = (id, { code, message }) => {
@@ -84,7 +87,7 @@ function startOwn(view, write) {
   };
 
   /** Adds what this viewer may do, and takes away what no more. @param {any} answer */
-  const draw = ({ viewer, may, votes, comments, now }) => {
+  const draw = ({ viewer, may, votes, comments, now }) => view.keep(() => {
     const ahead = now ? Date.now() - Date.parse(now) : 0;
     const were = mine;
     for (const id of answered.keys()) if (viewer || published(id)) answered.delete(id);
@@ -95,7 +98,7 @@ function startOwn(view, write) {
       if (own && own.state !== "published") continue;
       const shown = published(old.dataset.id);
       if (shown && old.contains(view.focused)) view.focus(shown, true);
-      view.keep(() => old.parentElement.remove());
+      old.parentElement.remove();
     }
     for (const id of were.keys()) {
       if (!mine.has(id)) find(id)?.querySelectorAll("[data-do=edit], [data-do=delete], .is-own").forEach(/** @type {Fn} */ (own) => own.remove());
@@ -117,9 +120,9 @@ function startOwn(view, write) {
     }
     notes.forEach((said, id) => note(id, said));
     tick();
-    if (may.vote) for (const article of view.all("[data-number] > article")) drawVotes(article, votes);
+    for (const article of view.all("[data-number] > article")) drawVotes(article, votes, may.vote);
     drawWho(viewer);
-  };
+  });
 
   /** Shows how long one's comments can be changed: each minute, and in the last one each second. */
   const tick = () => {
@@ -129,10 +132,7 @@ function startOwn(view, write) {
       if (!edit) continue;
       const left = Math.ceil((until - Date.now()) / 1000);
       if (left <= 0) {
-        const hadFocus = article.contains(view.focused);
-        edit.remove();
-        article.querySelector("[data-do=delete]")?.remove();
-        if (hadFocus) view.focus(article);
+        view.keep(() => article.querySelectorAll("[data-do=edit], [data-do=delete]").forEach(/** @type {Fn} */ (own) => own.remove()));
         view.refreshViewer();
         return;
       }
@@ -154,7 +154,8 @@ function startOwn(view, write) {
     // Who may vote now is not told how; who is forgotten is told again.
     if (help) help.textContent = viewer ? "" : (help.dataset.text ??= help.textContent);
     if (!viewer) return;
-    fields.name.value ||= viewer.name;
+    // Who is signed in writes under the name that the server knows; the field is the next guest's.
+    if (!isKnown) fields.name.value ||= viewer.name;
     const said = make("p", { class: "writing-as" }, view.t(isKnown ? "writing_as" : "known_as", { name: `\u2068${viewer.name}\u2069` }));
     if (!isKnown) said.append(" ", make("button", { name: "do", value: "forget", class: "quiet" }, view.t("forget")));
     who.before(said);
@@ -174,11 +175,13 @@ function startOwn(view, write) {
   };
 
   /** @type {Fn} */
-  const drawVotes = (article, votes) => {
+  const drawVotes = (article, votes, isAllowed) => {
     const choices = article.querySelector(".choices");
     if (!choices || mine.has(article.dataset.id)) return;
     const { number } = article.parentElement.dataset;
     let box = choices.querySelector(".votes");
+    // Who may not vote any more has not voted, either.
+    if (!isAllowed && !box?.querySelector("button")) return;
     if (!box) choices.prepend((box = make("span", { class: "votes" })));
     const counts = countsIn(box);
     if (!box.querySelector("button")) {
@@ -246,7 +249,7 @@ function startOwn(view, write) {
       const hadFocus = said.contains(view.focused);
       const number = mine.get(id)?.number ?? null;
       const back = () => {
-        note(id);
+        view.keep(() => note(id));
         const shown = find(id);
         if (hadFocus && shown) view.focus(shown.querySelector("[data-do=delete]") ?? shown);
       };
@@ -272,6 +275,7 @@ function startOwn(view, write) {
       const row = view.row(number);
       if (row && view.branch(row).length) await view.insert(number).catch(() => view.remove(number));
       else view.remove(number);
+      view.keep(() => said.remove());
       await view.refreshViewer();
       view.emit("deleted", { number, id: Number(id) });
     };
@@ -286,10 +290,7 @@ function startOwn(view, write) {
   });
   addEventListener("pagehide", () => leaving.forEach((leave) => leave()), view);
 
-  const redraw = async () => {
-    const viewer = await view.viewer();
-    view.keep(() => draw(viewer));
-  };
+  const redraw = async () => draw(await view.viewer());
   view.on("viewer", draw);
   view.on("held", (comment) => answered.set(`${comment.id}`, comment));
   // What waited may be published now, and what is answered can be changed no more.
