@@ -49,12 +49,18 @@ async function style() {
 /** Returns the language of a tag, as "de" of "de-AT". @param {string} tag */
 const languageIn = (tag) => tag.slice(0, 2).toLowerCase();
 
-/** Returns the language that an element stands in. @param {Element} element @returns {string} */
+/** Returns the language that an element stands in; none where what it says is no tag of one. @param {Element} element @returns {string | undefined} */
 function languageOf(element) {
   const found = element.closest("[lang]");
-  if (found) return found.getAttribute("lang") ?? "";
   const root = element.getRootNode();
-  return root instanceof ShadowRoot ? languageOf(root.host) : navigator.language;
+  if (!found && root instanceof ShadowRoot) return languageOf(root.host);
+  const tag = found?.getAttribute("lang") ?? navigator.language;
+  try {
+    // Some say it as servers do, "en_US", which no browser understands and no other origin may be sent.
+    return Intl.getCanonicalLocales(tag.replaceAll("_", "-"))[0];
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes properties of attributes. @param {CustomElementConstructor} kind @param {string[]} names */
