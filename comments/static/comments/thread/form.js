@@ -2,23 +2,10 @@
 // across reloads, sends it once however often it is pressed, and says what went wrong.
 import { button, clock, countDown, make, parse, Problem, recall, remember } from "./api.js";
 import { lengthOf, startText } from "./text.js";
-import { joined } from "./waiting.js";
+import { joined, keptAt, loose, store } from "./waiting.js";
 
 /** A comment, a reply to a number, or a change.
  * @typedef {{reply?: number, edit?: any}} Target */
-
-/** Drafts that the browser did not take. @type {Map<string, any>} */
-const loose = new Map();
-
-/** @type {Fn} */
-const keptAt = (draft) => loose.get(draft) ?? recall("drafts", draft);
-
-/** Keeps a draft; none forgets it. @param {string} draft @param {any} [kept] */
-function store(draft, kept) {
-  remember("drafts", draft, kept);
-  if (kept && recall("drafts", draft)?.source !== kept.source) loose.set(draft, kept);
-  else loose.delete(draft);
-}
 
 export class WriteForm {
   /** @param {View} view @param {HTMLElement} section */
@@ -174,7 +161,7 @@ export class WriteForm {
   keep() {
     const { body, author, pending } = this;
     const isNew = body.source.trim() && body.source !== this.target.edit?.source;
-    store(this.draft, isNew ? { ...body, pending } : undefined);
+    store(this.draft, isNew ? { ...body, pending } : undefined, this.isTyped);
     if (author) remember("who", this.view.api.base.origin, author);
   }
 
@@ -393,6 +380,7 @@ export class WriteForm {
     const { view, source } = this;
     const { edit, reply } = target;
     if (data?.token) view.api.keepToken(data.token);
+    if (data) view.own.add(`${data.id}`);
     const isHere = this.draft === draft;
     const kept = keptAt(draft);
     const typed = isHere ? source.value : kept?.source ?? "";

@@ -1,6 +1,25 @@
-/** The form until the scripts are there that it needs: what is typed stays, what is pressed is done then. */
+/** The form until the scripts are there that it needs: what is typed stays, what is pressed is done then.
+ * And where drafts are kept, before and after that. */
 
 import { button, make, recall, remember } from "./api.js";
+
+/** Drafts that the browser did not take. @type {Map<string, any>} */
+export const loose = new Map();
+
+/** Returns what this tab has kept last; in a new tab, what any other has. @param {string} draft @returns {any} */
+export const keptAt = (draft) =>
+  loose.get(draft) ?? recall("drafts", draft, "sessionStorage") ?? recall("drafts", draft);
+
+/** Keeps a draft; none forgets it, but not what another tab has written there.
+ * @param {string} draft @param {any} [kept] @param {boolean} [isTyped] in this tab */
+export function store(draft, kept, isTyped) {
+  const was = keptAt(draft);
+  const isHere = isTyped || recall("drafts", draft, "sessionStorage");
+  if (isHere) remember("drafts", draft, kept, "sessionStorage");
+  if (kept || recall("drafts", draft)?.source === was?.source) remember("drafts", draft, kept);
+  loose.delete(draft);
+  if (kept && keptAt(draft)?.source !== kept.source) loose.set(draft, kept);
+}
 
 /** Returns a kept draft with what was typed before it was found. @param {string | undefined} kept @param {string} typed */
 export const joined = (kept = "", typed) =>
@@ -72,8 +91,8 @@ export function startWaiting(view) {
     const { source, format, name, email, url } = view.one(".write-form")?.elements ?? {};
     if (!source?.value.trim()) return;
     const draft = `${api.base}`;
-    const kept = recall("drafts", draft);
-    remember("drafts", draft, { ...kept, source: joined(kept?.source, source.value), format: format.value });
+    const kept = keptAt(draft);
+    store(draft, { ...kept, source: joined(kept?.source, source.value), format: format.value }, true);
     if (name) remember("who", api.base.origin, { name: name.value, email: email.value, url: url.value });
   }
 
