@@ -229,7 +229,7 @@ export class View extends EventTarget {
     // The browser's own anchoring would move it a second time.
     scroller.style.overflowAnchor = "none";
     const made = change();
-    if (focused && !this.focused) {
+    if (focused && focused !== this.focused) {
       const found = near.map(now);
       // In a comment that has stayed it is what is gone that had the focus: what now stands there is another.
       const same = found[0] !== article && found[0]?.querySelectorAll(REACHABLE)[nth];

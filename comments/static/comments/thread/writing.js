@@ -87,7 +87,7 @@ function startOwn(view, write) {
   };
 
   /** Adds what this viewer may do, and takes away what no more. @param {any} answer */
-  const draw = ({ viewer, may, votes, comments, now }) => view.keep(() => {
+  const draw = ({ viewer, may, votes, comments, now }) => {
     const ahead = now ? Date.now() - Date.parse(now) : 0;
     const were = mine;
     for (const id of answered.keys()) if (viewer || published(id)) answered.delete(id);
@@ -98,31 +98,33 @@ function startOwn(view, write) {
       if (own && own.state !== "published") continue;
       const shown = published(old.dataset.id);
       if (shown && old.contains(view.focused)) view.focus(shown, true);
-      old.parentElement.remove();
+      view.keep(() => old.parentElement.remove());
     }
-    for (const id of were.keys()) {
-      if (!mine.has(id)) find(id)?.querySelectorAll("[data-do=edit], [data-do=delete], .is-own").forEach(/** @type {Fn} */ (own) => own.remove());
-    }
-    if (!view.one(".unseen li")) view.one(".unseen")?.remove();
-    for (const own of comments) {
-      // By this browser's clock, which may be wrong; a moderator has all the time.
-      own.until = may.moderate || !own.editable_until ? 0 : Date.parse(own.editable_until) + ahead;
-      const article = own.state === "published" ? find(own.id) : waiting(own);
-      const choices = article?.querySelector(".choices");
-      if (!choices) continue;
-      const by = article.querySelector("h3");
-      if (by && !by.querySelector(".is-own")) by.append(" ", make("span", { class: "badge is-own" }, view.t("you")));
-      for (const [name, isAllowed] of [["edit", own.until > Date.now() || may.moderate], ["delete", own.deletable]]) {
-        const old = choices.querySelector(`[data-do=${name}]`);
-        if (!isAllowed) old?.remove();
-        else if (!old) choices.append(make("button", { type: "button", "data-do": name }, view.t(name)));
+    view.keep(() => {
+      for (const id of were.keys()) {
+        if (!mine.has(id)) find(id)?.querySelectorAll("[data-do=edit], [data-do=delete], .is-own").forEach(/** @type {Fn} */ (own) => own.remove());
       }
-    }
-    notes.forEach((said, id) => note(id, said));
-    tick();
-    for (const article of view.all("[data-number] > article")) drawVotes(article, votes, may.vote);
-    drawWho(viewer);
-  });
+      if (!view.one(".unseen li")) view.one(".unseen")?.remove();
+      for (const own of comments) {
+        // By this browser's clock, which may be wrong; a moderator has all the time.
+        own.until = may.moderate || !own.editable_until ? 0 : Date.parse(own.editable_until) + ahead;
+        const article = own.state === "published" ? find(own.id) : waiting(own);
+        const choices = article?.querySelector(".choices");
+        if (!choices) continue;
+        const by = article.querySelector("h3");
+        if (by && !by.querySelector(".is-own")) by.append(" ", make("span", { class: "badge is-own" }, view.t("you")));
+        for (const [name, isAllowed] of [["edit", own.until > Date.now() || may.moderate], ["delete", own.deletable]]) {
+          const old = choices.querySelector(`[data-do=${name}]`);
+          if (!isAllowed) old?.remove();
+          else if (!old) choices.append(make("button", { type: "button", "data-do": name }, view.t(name)));
+        }
+      }
+      notes.forEach((said, id) => note(id, said));
+      tick();
+      for (const article of view.all("[data-number] > article")) drawVotes(article, votes, may.vote);
+      drawWho(viewer);
+    });
+  };
 
   /** Shows how long one's comments can be changed: each minute, and in the last one each second. */
   const tick = () => {
