@@ -595,9 +595,12 @@ def under_load(server: Server, size: int, seconds: float) -> tuple[float, float]
 
     The load is pages of many cursors, trees, HTML and posts: more than the store of pages holds.
     """
+    from comments.actions.generating import generate_thread
     from comments.models import Thread
 
     last = Thread.objects.get(key=key_of(size)).last_number
+    if not Thread.objects.filter(key=WRITTEN).exists():
+        generate_thread(site_id=1, key=WRITTEN, comments=1, seed=2)
     end = perf_counter() + seconds
     failed: list[bytes] = []
 
@@ -615,7 +618,9 @@ def under_load(server: Server, size: int, seconds: float) -> tuple[float, float]
                 status, _, body = client.ask(request_bytes(path, headers=headers))
                 if status not in {200, 404}:  # nobody can reach a comment of this number
                     failed.append(body)
-            client.ask(make_post())
+            status, _, body = client.ask(make_post())
+            if status != 201:
+                failed.append(body)
         client.close()
 
     clerks = [Clerk(target=work, args=(turn,)) for turn in range(4)]
