@@ -7,11 +7,10 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.urls import path
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from blog.models import Authorship, Post, Series
-from comments.api.base import ApiView, answer_made, whole_number
+from comments.api.base import ApiView, answer_made, described, whole_number
 from comments.api.documents import query, read, whole
 from comments.api.schemas import ADDRESS, COMPONENTS, TEXT, WHOLE, array, obj, or_null, ref
 from comments.errors import FieldError, NotFound, ValidationFailed
@@ -104,7 +103,7 @@ def post_json(post: Post, *, whole_post: bool) -> dict[str, Any]:
 class PostList(ApiView):
     """The posts of the site, newest first."""
 
-    @extend_schema(
+    @described(
         **read(
             "list_posts",
             "The posts, newest first",
@@ -147,7 +146,7 @@ class PostList(ApiView):
 class PostDetail(ApiView):
     """One post."""
 
-    @extend_schema(**read("get_post", "One post with its text", "Post", tag="Posts"))
+    @described(**read("get_post", "One post with its text", "Post", tag="Posts"))
     def get(self, request: Request, slug: str) -> HttpResponse:
         """Answers with the post and its text."""
         post = None if "\x00" in slug else posts_of(self.site.pk).filter(slug=slug).first()
@@ -159,7 +158,7 @@ class PostDetail(ApiView):
 class SeriesDetail(ApiView):
     """One series."""
 
-    @extend_schema(**read("get_series", "A series and its parts", "Series", tag="Posts"))
+    @described(**read("get_series", "A series and its parts", "Series", tag="Posts"))
     def get(self, request: Request, slug: str) -> HttpResponse:
         """Answers with the parts in order; ``post`` is null for one that is not here."""
         found = Series.objects.filter(site=self.site, slug=slug) if "\x00" not in slug else None

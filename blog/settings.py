@@ -191,7 +191,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["comments.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["comments.api.rendering.OrjsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "comments.api.rendering.JsonOnly",
-    "DEFAULT_SCHEMA_CLASS": "comments.api.schema.ContractSchema",
     "EXCEPTION_HANDLER": "comments.api.problems.answer_exception",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -208,7 +207,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["comments.api.schema.describe_contract"],
+    "POSTPROCESSING_HOOKS": ["comments.api.contract.describe_contract"],
 }
 
 REJOINDER = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2s
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.sites.models import Site
 from django.http import HttpResponse
@@ -37,6 +37,19 @@ LONGEST_KEY = 200
 MOST_DIGITS = 18
 HTML_ANSWER = f"{HTML}; charset=utf-8"
 PUBLIC = "public, max-age=0, s-maxage=5, stale-while-revalidate=60"
+
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def described(**facts: Any) -> Callable[[Handler], Handler]:
+    """Marks a method of a view with what the OpenAPI document says of it (``api/documents.py``)."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.described = facts  # type: ignore[attr-defined]
+        return handler
+
+    return mark
 
 
 class ApiView(APIView):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from comments.actions.flagging import Reader, flag_comment, withdraw_flag
 from comments.actions.limiting import address_of
 from comments.api import documents_moderation as docs
-from comments.api.base import ApiView, private
+from comments.api.base import ApiView, described, private
 from comments.api.inputs import checked
 from comments.api.inputs_moderation import FlagInput
 from comments.models import FlagReason
@@ -18,7 +17,7 @@ from comments.models import FlagReason
 class CommentFlags(ApiView):
     """A reader's report of a comment."""
 
-    @extend_schema(**docs.PUT_FLAG)
+    @described(**docs.PUT_FLAG)
     def post(self, request: Request, comment_id: int) -> Response:
         """Stores the caller's report; the same again changes nothing."""
         reader = self._reader()
@@ -33,7 +32,7 @@ class CommentFlags(ApiView):
         )
         return private({"flagged": True})
 
-    @extend_schema(**docs.DELETE_FLAG)
+    @described(**docs.DELETE_FLAG)
     def delete(self, request: Request, comment_id: int) -> Response:
         """Withdraws the caller's report."""
         withdraw_flag(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from comments.actions.moderating import Item, Reasons, Result, decide_about
 from comments.actions.sanctioning import impose_sanction
 from comments.actions.undoing import undo_batch, undo_decision
 from comments.api import documents_moderation as docs
-from comments.api.base import ApiView, private, whole_number
+from comments.api.base import ApiView, described, private, whole_number
 from comments.api.inputs import checked
 from comments.api.inputs_moderation import DecisionsInput, LeaseInput, SanctionInput, UndoInput
 from comments.api.problems import document
@@ -56,7 +55,7 @@ class DeskView(ApiView):
 class Queue(DeskView):
     """What waits for a moderator."""
 
-    @extend_schema(**docs.QUEUE)
+    @described(**docs.QUEUE)
     def get(self, request: Request) -> Response:
         """Answers with what waits, most urgent first."""
         self.need("view")
@@ -89,7 +88,7 @@ class Queue(DeskView):
 class Leases(DeskView):
     """Handing out work."""
 
-    @extend_schema(**docs.LEASES)
+    @described(**docs.LEASES)
     def post(self, request: Request) -> Response:
         """Puts the next comments on the caller's desk for three minutes."""
         actor = self.need("decide")
@@ -107,7 +106,7 @@ class Leases(DeskView):
 class Decisions(DeskView):
     """Deciding."""
 
-    @extend_schema(**docs.DECISIONS)
+    @described(**docs.DECISIONS)
     def post(self, request: Request) -> Response:
         """Decides about each item by itself; an item that is refused stops no other."""
         actor = self.need("decide")
@@ -128,7 +127,7 @@ class Decisions(DeskView):
 class DecisionUndo(DeskView):
     """Undoing one decision."""
 
-    @extend_schema(**docs.UNDO_DECISION)
+    @described(**docs.UNDO_DECISION)
     def post(self, request: Request, row_id: int) -> Response:
         """Restores what was before the decision."""
         actor = self.need("decide")
@@ -146,7 +145,7 @@ class DecisionUndo(DeskView):
 class BatchUndo(DeskView):
     """Undoing a batch."""
 
-    @extend_schema(**docs.UNDO_BATCH)
+    @described(**docs.UNDO_BATCH)
     def post(self, request: Request, batch: str) -> Response:
         """Undoes each decision of the batch by itself."""
         actor = self.need("decide")
@@ -164,7 +163,7 @@ class BatchUndo(DeskView):
 class CommentExplanation(DeskView):
     """Why a comment is where it is."""
 
-    @extend_schema(**docs.EXPLANATION)
+    @described(**docs.EXPLANATION)
     def get(self, request: Request, comment_id: int) -> Response:
         """Answers with what every rule saw, and what would have been without each."""
         self.need("view")
@@ -177,7 +176,7 @@ class CommentExplanation(DeskView):
 class Log(DeskView):
     """The record of moderation."""
 
-    @extend_schema(**docs.LOG)
+    @described(**docs.LOG)
     def get(self, request: Request) -> Response:
         """Answers with the rows of the record, newest first."""
         self.need("view")
@@ -203,7 +202,7 @@ class Log(DeskView):
 class Sanctions(DeskView):
     """Limiting what somebody may do."""
 
-    @extend_schema(**docs.SANCTIONS)
+    @described(**docs.SANCTIONS)
     def post(self, request: Request, participant_id: int) -> Response:
         """Limits a participant from now on."""
         actor = self.need("sanction")

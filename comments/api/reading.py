@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.sites.models import Site
 from django.http import HttpResponse, QueryDict
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from comments.api import documents as docs
@@ -19,6 +18,7 @@ from comments.api.base import (
     answer_made,
     answer_read,
     choice,
+    described,
     text_parameter,
     whole_number,
 )
@@ -52,7 +52,7 @@ JSON_ALONE = ("shape", "limit", "depth", "per_parent", "since_number")
 class Root(ApiView):
     """Where the API begins."""
 
-    @extend_schema(**docs.ROOT)
+    @described(**docs.ROOT)
     def get(self, request: Request) -> HttpResponse:
         """Answers with the addresses that need no thread."""
         names = ("threads", "counts", "schema", "docs")
@@ -62,7 +62,7 @@ class Root(ApiView):
 class ThreadLookup(ApiView):
     """Which thread belongs to a page."""
 
-    @extend_schema(**docs.THREAD_LOOKUP)
+    @described(**docs.THREAD_LOOKUP)
     def get(self, request: Request) -> HttpResponse:
         """Answers with the thread of ``?url=`` or ``?key=``; never makes one."""
         asked = _all_read(
@@ -80,7 +80,7 @@ class ThreadLookup(ApiView):
 class ThreadDetail(ApiView):
     """One thread."""
 
-    @extend_schema(**docs.THREAD_DETAIL)
+    @described(**docs.THREAD_DETAIL)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Answers with its counters, limits and addresses."""
         return _thread_answer(request, self.thread(key))
@@ -228,7 +228,7 @@ def _section(
 class CommentDetail(ApiView):
     """One comment by its number."""
 
-    @extend_schema(**docs.COMMENT_DETAIL)
+    @described(**docs.COMMENT_DETAIL)
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with the comment, or the tombstone that stands for it."""
         head = self.thread(key)
@@ -257,7 +257,7 @@ def _stored(
 class CommentContext(ApiView):
     """What a permalink shows."""
 
-    @extend_schema(**docs.COMMENT_CONTEXT)
+    @described(**docs.COMMENT_CONTEXT)
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with the comment, its ancestors and its first replies."""
         head = self.thread(key)
@@ -282,7 +282,7 @@ class CommentContext(ApiView):
 class CommentReplies(ApiView):
     """More of one branch."""
 
-    @extend_schema(**docs.COMMENT_REPLIES)
+    @described(**docs.COMMENT_REPLIES)
     def get(self, request: Request, key: str, number: int) -> HttpResponse:
         """Answers with direct replies from a cursor on, each with what stands below it."""
         head = self.thread(key)
@@ -314,7 +314,7 @@ class CommentReplies(ApiView):
 class ThreadChanges(ApiView):
     """What changed since a version."""
 
-    @extend_schema(**docs.THREAD_CHANGES)
+    @described(**docs.THREAD_CHANGES)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Answers with the versions after ``since``, in order and without gaps."""
         head = self.thread(key)
@@ -337,7 +337,7 @@ class ThreadChanges(ApiView):
 class ThreadParticipants(ApiView):
     """Names for the autocomplete of mentions."""
 
-    @extend_schema(**docs.THREAD_PARTICIPANTS)
+    @described(**docs.THREAD_PARTICIPANTS)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Answers with names in this thread that begin with ``q``; never an address."""
         head = self.thread(key)
@@ -353,7 +353,7 @@ class ThreadParticipants(ApiView):
 class Counts(ApiView):
     """How many comments threads have."""
 
-    @extend_schema(**docs.COUNTS)
+    @described(**docs.COUNTS)
     def get(self, request: Request) -> HttpResponse:
         """Answers with the number of visible comments for up to 100 keys: one query."""
         keys = request.query_params.getlist("key")

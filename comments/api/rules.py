@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from comments.actions.ruling import change_rule, create_rule, simulate_rule
 from comments.api import documents_rules as docs
-from comments.api.base import private, whole_number
+from comments.api.base import described, private, whole_number
 from comments.api.inputs import checked
 from comments.api.inputs_moderation import NewRuleInput, RuleChangeInput
 from comments.api.moderation import DeskView
@@ -30,14 +29,14 @@ from comments.rules.screening_kinds import KINDS
 class Rules(DeskView):
     """The rules that look at every comment."""
 
-    @extend_schema(**docs.RULES)
+    @described(**docs.RULES)
     def get(self, request: Request) -> Response:
         """Answers with the rules of the site, and with the kinds that a rule can be of."""
         self.need("view")
         items = [rule_item(listed) for listed in listed_rules(self.site.pk)]
         return private({"items": items, "kinds": [_kind_json(name) for name in KINDS]})
 
-    @extend_schema(**docs.NEW_RULE)
+    @described(**docs.NEW_RULE)
     def post(self, request: Request) -> Response:
         """Makes a rule."""
         actor = self.need("configure")
@@ -57,7 +56,7 @@ class Rules(DeskView):
 class Rule(DeskView):
     """One rule."""
 
-    @extend_schema(**docs.CHANGE_RULE)
+    @described(**docs.CHANGE_RULE)
     def patch(self, request: Request, rule_id: int) -> Response:
         """Changes a rule; what is left out stays."""
         actor = self.need("configure")
@@ -78,7 +77,7 @@ class Rule(DeskView):
 class RuleSimulation(DeskView):
     """Trying a rule on past comments."""
 
-    @extend_schema(**docs.SIMULATE_RULE)
+    @described(**docs.SIMULATE_RULE)
     def post(self, request: Request, rule_id: int) -> Response:
         """Answers with what the rule would have hit, and what moderators had decided on that."""
         actor = self.need("configure")
@@ -89,7 +88,7 @@ class RuleSimulation(DeskView):
 class Report(DeskView):
     """How well rules and the learned score do."""
 
-    @extend_schema(**docs.REPORT)
+    @described(**docs.REPORT)
     def get(self, request: Request) -> Response:
         """Answers with precision and recall, from comments that were drawn by lot."""
         self.need("view")

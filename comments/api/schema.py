@@ -11,69 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views import View
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.openapi import AutoSchema
 
-from comments.api.documents import PROBLEM_TYPE
 from comments.api.rendering import dumps
-from comments.api.schemas import COMPONENTS
-from comments.views.viewers import COOKIE
 
 CACHED = "public, max-age=0, s-maxage=60, stale-while-revalidate=600"
 """They change with a release alone, and then at once for who asks again."""
-
-SECURITY = {
-    "ApiToken": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "An API token, or a host site's short-lived JWT.",
-    },
-    "CommentToken": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "Authorization",
-        "description": "`Comment <token>`, as given with a new comment.",
-    },
-    "Session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "sessionid",
-        "description": "Django's session; changes need a CSRF token.",
-    },
-    "GuestCookie": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": COOKIE,
-        "description": "A guest on a page of the blog itself; changes need a CSRF token.",
-    },
-}
-
-
-class ContractSchema(AutoSchema):
-    """Describes an operation by what its view says, and guesses nothing."""
-
-    def get_auth(self) -> list[dict[str, Any]]:
-        """Returns the ways to sign in that the contract names; none is ever needed to read."""
-        return [{name: []} for name in SECURITY] + [{}]
-
-
-def describe_contract(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Adds the shapes of answers, the ways to sign in, and the problem documents' media type."""
-    components = result.setdefault("components", {})
-    components.setdefault("schemas", {}).update(COMPONENTS)
-    components["securitySchemes"] = SECURITY
-    for operations in result["paths"].values():
-        for operation in operations.values():
-            for response in operation["responses"].values():
-                _name_media_type(response)
-    return result
-
-
-def _name_media_type(response: dict[str, Any]) -> None:
-    content = response.get("content", {})
-    body = content.get("application/json")
-    if body and body.get("schema") == {"$ref": "#/components/schemas/Problem"}:
-        response["content"] = {PROBLEM_TYPE: body}
 
 
 def openapi_document() -> dict[str, Any]:
@@ -83,9 +25,9 @@ def openapi_document() -> dict[str, Any]:
 
 @cache
 def _document() -> dict[str, Any]:
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    document: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return document
+    from comments.api.contract import document
+
+    return document()
 
 
 def _answer(request: HttpRequest, content: bytes, content_type: str) -> HttpResponse:

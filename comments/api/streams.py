@@ -5,11 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from comments.api import documents as docs
-from comments.api.base import ApiView
+from comments.api.base import ApiView, described
 from comments.errors import NotFound
 from comments.queries.sites import own_origin
 from comments.queries.streams import stream_address
@@ -18,7 +17,7 @@ from comments.queries.streams import stream_address
 class ThreadStream(ApiView):
     """The live stream of a thread, for who asks at the wrong place."""
 
-    @extend_schema(**docs.THREAD_STREAM)
+    @described(**docs.THREAD_STREAM)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Sends the client to where streams are served."""
         address = stream_address(self.thread(key).key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from comments.actions.subscribing import (
 )
 from comments.api import documents as docs
 from comments.api.authentication import NOBODY
-from comments.api.base import ApiView, private
+from comments.api.base import ApiView, described, private
 from comments.api.inputs import SettingsInput, SubscriptionInput, checked
 from comments.errors import AuthRequired, FieldError, ValidationFailed
 from comments.models import Frequency, Participant
@@ -29,7 +28,7 @@ from comments.words import gettext_noop
 class Subscriptions(ApiView):
     """Where mail is asked for."""
 
-    @extend_schema(**docs.SUBSCRIBE)
+    @described(**docs.SUBSCRIBE)
     def post(self, request: Request) -> Response:
         """Answers 202 whoever's the address is; a mail asks there for confirmation."""
         self.limit("RATE_LIMIT_SUBSCRIBE")
@@ -82,12 +81,12 @@ def _times(values: dict[str, Any]) -> Times:
 class Subscriber(ApiView):
     """The settings of whoever has the secret."""
 
-    @extend_schema(**docs.GET_SUBSCRIBER)
+    @described(**docs.GET_SUBSCRIBER)
     def get(self, request: Request, token: str) -> Response:
         """Answers with all that is wanted, and when."""
         return private(settings_of(subscriber_of(token, site_id=self.site.pk)))
 
-    @extend_schema(**docs.CHANGE_SUBSCRIBER)
+    @described(**docs.CHANGE_SUBSCRIBER)
     def patch(self, request: Request, token: str) -> Response:
         """Changes what is given; answers with the settings as they are then."""
         subscriber_of(token, site_id=self.site.pk)  # a stranger learns nothing of the fields
@@ -106,7 +105,7 @@ class Subscriber(ApiView):
         )
         return private(settings_of(subscriber))
 
-    @extend_schema(**docs.FORGET_SUBSCRIBER)
+    @described(**docs.FORGET_SUBSCRIBER)
     def delete(self, request: Request, token: str) -> Response:
         """Ends everything, and deletes the address and all that is kept of it."""
         forget_subscriber(token, site_id=self.site.pk)
@@ -116,7 +115,7 @@ class Subscriber(ApiView):
 class SubscriberExport(ApiView):
     """All that is kept of a subscriber, to take away."""
 
-    @extend_schema(**docs.EXPORT_SUBSCRIBER)
+    @described(**docs.EXPORT_SUBSCRIBER)
     def get(self, request: Request, token: str) -> Response:
         """Answers with everything, as a file."""
         body = everything_about(subscriber_of(token, site_id=self.site.pk))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from comments.actions.people import token_of
 from comments.api import documents as docs
-from comments.api.base import ApiView, private, text_parameter
+from comments.api.base import ApiView, described, private, text_parameter
 from comments.api.shapes import comment_json, held_json
 from comments.errors import AuthRequired, FieldError, ValidationFailed
 from comments.models import Comment, Status
@@ -23,7 +22,7 @@ WAITING = {Status.HELD.value, Status.REJECTED.value, Status.SPAM.value}
 class Viewer(ApiView):
     """The caller, in one thread."""
 
-    @extend_schema(**docs.VIEWER)
+    @described(**docs.VIEWER)
     def get(self, request: Request) -> Response:
         """Answers with votes, own comments (held ones too) and until when they can be changed."""
         key = text_parameter(request, "thread", most=200)
@@ -66,7 +65,7 @@ class Viewer(ApiView):
             body["comments"].append(own)
         return private(body)
 
-    @extend_schema(**docs.SIGN_IN)
+    @described(**docs.SIGN_IN)
     def post(self, request: Request) -> Response:
         """Changes a host site's token for a comment token, good for many requests."""
         participant = self.caller.participant

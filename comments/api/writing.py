@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,7 +21,7 @@ from comments.actions.posting import Submitted, submit_comment
 from comments.actions.voting import WRITE_FIRST, cast_vote
 from comments.api import documents as docs
 from comments.api.authentication import is_from_own_page
-from comments.api.base import MOST_DIGITS, ApiView, private
+from comments.api.base import MOST_DIGITS, ApiView, described, private
 from comments.api.inputs import CommentInput, EditInput, PreviewInput, VoteInput, checked
 from comments.api.reading import answer_list
 from comments.api.rendering import dumps
@@ -52,12 +51,12 @@ LONGEST_KEY = 255
 class ThreadComments(ApiView):
     """The comments of a thread: the list, and where one is added."""
 
-    @extend_schema(**docs.LIST_COMMENTS)
+    @described(**docs.LIST_COMMENTS)
     def get(self, request: Request, key: str) -> HttpResponse:
         """Answers with a page of the thread."""
         return answer_list(request, head=self.thread(key), site=self.site, now=self.now)
 
-    @extend_schema(**docs.POST_COMMENT)
+    @described(**docs.POST_COMMENT)
     def post(self, request: Request, key: str) -> Response:
         """Stores a comment: 201 with the published one, 202 with one that waits."""
         caller = self.caller
@@ -210,7 +209,7 @@ def _answer(comment: Comment, body: dict[str, Any], status: int) -> Response:
 class CommentById(ApiView):
     """A comment by its id, held ones too for those who may see them."""
 
-    @extend_schema(**docs.COMMENT_BY_ID)
+    @described(**docs.COMMENT_BY_ID)
     def get(self, request: Request, comment_id: int) -> Response:
         """Answers with the comment as the caller may see it."""
         caller = self.caller
@@ -233,7 +232,7 @@ class CommentById(ApiView):
         body = _comment_json(comment) if own else comment_json(item_of(comment, own=False))
         return private(body, headers={"ETag": comment.edit_tag})
 
-    @extend_schema(**docs.EDIT_COMMENT)
+    @described(**docs.EDIT_COMMENT)
     def patch(self, request: Request, comment_id: int) -> Response:
         """Replaces the text; needs ``If-Match`` with the version the editor has seen."""
         caller = self.caller
@@ -253,7 +252,7 @@ class CommentById(ApiView):
         body = _comment_json(submitted.comment)
         return private(body, headers={"ETag": submitted.comment.edit_tag})
 
-    @extend_schema(**docs.DELETE_COMMENT)
+    @described(**docs.DELETE_COMMENT)
     def delete(self, request: Request, comment_id: int) -> Response:
         """Takes the comment away; needs ``If-Match`` with the version seen."""
         caller = self.caller
@@ -299,12 +298,12 @@ def _version_seen(request: Request) -> int:
 class CommentVote(ApiView):
     """The caller's vote on a comment."""
 
-    @extend_schema(**docs.PUT_VOTE)
+    @described(**docs.PUT_VOTE)
     def put(self, request: Request, comment_id: int) -> Response:
         """Sets the vote; the same again changes nothing."""
         return self._vote(comment_id, checked(VoteInput, request.data)["value"])
 
-    @extend_schema(**docs.DELETE_VOTE)
+    @described(**docs.DELETE_VOTE)
     def delete(self, request: Request, comment_id: int) -> Response:
         """Withdraws the vote."""
         return self._vote(comment_id, None)
@@ -328,7 +327,7 @@ class CommentVote(ApiView):
 class Preview(ApiView):
     """How a text would look."""
 
-    @extend_schema(**docs.PREVIEW)
+    @described(**docs.PREVIEW)
     def post(self, request: Request) -> Response:
         """Answers with the HTML of a text, stored nowhere."""
         self.limit("RATE_LIMIT_PREVIEW")
