@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import TypeVar
 
-from django.db import connections
+from django.db import OperationalError, connections
 from playwright.sync_api import Page
 
 T = TypeVar("T")
+TRIES = 40
 
 
 def asked_in_a_thread(question: Callable[[], T]) -> T:
     """Returns what a function answers that asks the database, from a thread of its own."""
 
     def answer() -> T:
-        try:
-            return question()
-        finally:
-            connections.close_all()
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return question()
+            except OperationalError as error:
+                # A database in memory refuses at once what another thread reads or writes.
+                if "is locked" not in str(error) or not tries_left:
+                    raise
+                sleep(0.05)
+            finally:
+                connections.close_all()
+        raise AssertionError("the last try returns or raises")
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(answer).result()
