@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connections
 from playwright.sync_api import Page
@@ -35,6 +35,17 @@ def asked_in_a_thread(question: Callable[[], T]) -> T:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(answer).result()
+
+
+def until(page: Page, condition: Callable[[], Any]) -> None:
+    """Returns when something is true of the other end, or of a page whose policy lets nobody
+    evaluate a text, as ``wait_for_function`` does when it looks again.
+    """
+    for _ in range(400):
+        if condition():
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError("it never came to that")
 
 
 def meanwhile(page: Page, act: Callable[[], object]) -> None:

@@ -6,9 +6,8 @@ Playwright's browser takes every tab for one that is seen, so these tests say th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -17,7 +16,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
-from tests.browser.asking import asked_in_a_thread
+from tests.browser.asking import asked_in_a_thread, until
 from tests.browser.browsers import browser_of, new_page
 from tests.browser.embedding import allow, page_elsewhere
 from tests.browser.fake_streams import Streams, fake_streams
@@ -57,15 +56,6 @@ def profile(chromium: str) -> Iterator[BrowserContext]:
         profile = browser.new_context(bypass_csp=True)
         profile.clock.install()
         yield profile
-
-
-def until(page: Page, condition: Callable[[], Any]) -> None:
-    """Returns when something is true of the other end."""
-    for _ in range(400):
-        if condition():
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError("it never came to that")
 
 
 def opened(profile: BrowserContext, address: str) -> Page:
@@ -171,8 +161,12 @@ def test_a_page_of_many_threads_has_two_streams_and_asks_for_the_others(
         # Who goes makes room.
         gone = next(each for each in keys if each not in seen)
         page.locator(f"comment-thread[src*='/{gone}/']").evaluate("it => it.remove()")
-        page.clock.fast_forward(POLL)
-        until(page, lambda: len({*streams.asked}) == 3 and len(streams.connections) == 2)
+
+        def has_moved_up() -> bool:
+            page.clock.fast_forward(POLL)
+            return len({*streams.asked}) == 3 and len(streams.connections) == 2
+
+        until(page, has_moved_up)
 
 
 # --- without a stream ---------------------------------------------------------------------------

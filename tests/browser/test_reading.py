@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.models import Thread
-from tests.browser.asking import asked_in_a_thread
+from tests.browser.asking import asked_in_a_thread, until
 from tests.browser.browsers import WINDOWS, opener, overflow
 from tests.browser.places import TALK, make_post
 from tests.making import post
@@ -257,7 +257,7 @@ def test_what_is_new_since_the_last_visit_is_marked_counted_and_found(
     with opener(chromium, live_server.url) as open_:
         page = open_(TALK)
         expect(page.locator(".tools button").first).to_be_visible()
-        page.wait_for_function(SEEN)
+        until(page, lambda: page.evaluate(SEEN))
         expect(page.locator(".is-new")).to_have_count(0)
         asked_in_a_thread(lambda: [post(talk, "New.", name="Fay", to=1), post(talk, "Too.")])
         page.reload()
@@ -287,7 +287,7 @@ def test_a_page_behind_another_tab_has_not_been_seen(
         expect(page.locator("#comment-4 h3 .is-own")).to_have_count(0)
         assert not page.evaluate(SEEN)
         page.evaluate("shown = true; document.dispatchEvent(new Event('visibilitychange'))")
-        page.wait_for_function(SEEN)
+        until(page, lambda: page.evaluate(SEEN))
 
 
 def test_mentions_of_oneself_stand_out(
