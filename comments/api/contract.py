@@ -70,13 +70,13 @@ def _name_media_type(response: dict[str, Any]) -> None:
 
 
 class ContractGenerator(SchemaGenerator):
-    """Makes the document of what is ``described``."""
+    """Makes the document of what is ``described``; any other view is as its project has it."""
 
     def create_view(self, callback: Any, method: str, request: HttpRequest | None = None) -> Any:
         """Returns the view of an operation, with what its method says of itself."""
-        handler = getattr(callback.cls, method.lower())
-        if not hasattr(handler, "kwargs"):
-            handler.schema = ContractSchema
+        handler: Any = getattr(callback.cls, method.lower(), None)
+        if hasattr(handler, "described") and not hasattr(handler, "kwargs"):
+            handler.schema = ContractSchema  # what the library extends for this method
             extend_schema(**handler.described)(handler)
         return super().create_view(callback, method, request)  # type: ignore[no-untyped-call]
 

@@ -402,6 +402,6 @@ def _inlined(html: str) -> str:
 
 @lru_cache(maxsize=4)
 def _inliner(css: str) -> CSSInliner:
-    from css_inline import CSSInliner  # of those who compose mail, the worker alone comes here
+    from css_inline import CSSInliner  # for the mails of a digest alone: few processes compose any
 
     return CSSInliner(inline_style_tags=False, load_remote_stylesheets=False, extra_css=css)

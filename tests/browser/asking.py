@@ -21,17 +21,18 @@ def asked_in_a_thread(question: Callable[[], T]) -> T:
     """Returns what a function answers that asks the database, from a thread of its own."""
 
     def answer() -> T:
-        for tries_left in reversed(range(TRIES)):
+        tries_left = TRIES
+        while True:
             try:
                 return question()
             except OperationalError as error:
                 # A database in memory refuses at once what another thread reads or writes.
+                tries_left -= 1
                 if "is locked" not in str(error) or not tries_left:
                     raise
                 sleep(0.05)
             finally:
                 connections.close_all()
-        raise AssertionError("the last try returns or raises")
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(answer).result()
