@@ -102,8 +102,11 @@ HEAVY = (
     "drf_spectacular.plumbing",
     "jwt",
     "numpy",
+    "pygments",
+    "requests",
     "scipy",
     "sklearn",
+    "yaml",
 )
 """What a web process loads only when it needs it: together a quarter of its memory."""
 LOADED = """
