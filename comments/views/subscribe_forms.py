@@ -21,7 +21,14 @@ from comments.errors import Refusal, ValidationFailed
 from comments.language import current_language, translated
 from comments.models import Frequency, Subscriber, Subscription
 from comments.rules.subscribing import LONGEST_ADDRESS, mail_address
-from comments.views.forms import LONGEST_BAIT, NO_ADDRESS, is_key, new_key, sentence_for
+from comments.views.forms import (
+    LONGEST_BAIT,
+    NO_ADDRESS,
+    WIDGETS,
+    is_key,
+    new_key,
+    sentence_for,
+)
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -130,6 +137,8 @@ def zone(**more: Any) -> forms.CharField:
 
 class MailForm(forms.Form):
     """What the forms about mail have in common."""
+
+    default_renderer = WIDGETS
 
     def add_refusal(self, refusal: Refusal) -> None:
         """Puts a refusal beside the field that it is about, else above the form."""
