@@ -24,6 +24,7 @@ from django.db import (
     connections,
     models,
 )
+from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -142,6 +143,9 @@ def objects(
 ) -> list[Row]:
     """Returns the objects of the rows that meet a condition, as a queryset of ``model`` would.
 
+    Their fields are set as they are, past ``Model.__init__``, which takes as long as the row does;
+    so signals of its beginning and end are not sent.
+
     Args:
         condition: what follows ``WHERE``, with ``%s`` for each parameter; an order may stand there.
         locked: nobody else may change the rows until the transaction ends; those that somebody
@@ -156,14 +160,19 @@ def objects(
         statement += _LOCKED[locked]
     if also:
         statement = f"WITH found AS ({statement}) SELECT found.*, {', '.join(also)} FROM found"  # noqa: S608
+    database = reading_from.get()
     found: list[Row] = []
     for row in fetch(statement, parameters):
-        values = [
-            one if made is None else made(one) for made, one in zip(read.made, row, strict=False)
-        ]
-        found.append(model.from_db(reading_from.get(), read.names, values))
+        one = model.__new__(model)
+        one._state = ModelState()
+        one._state.adding, one._state.db = False, database
+        values = one.__dict__
+        values.update(zip(read.names, row, strict=False))
+        for name, made in read.made:
+            values[name] = made(values[name])
         if also:
-            found[-1].also = row[len(read.made) :]  # type: ignore[attr-defined]
+            one.also = row[len(read.names) :]  # type: ignore[attr-defined]
+        found.append(one)
     return found
 
 
@@ -184,23 +193,24 @@ class _Reader:
     columns: str
     table: str
     names: list[str]
-    made: list[Callable[[Any], Any] | None]
+    made: list[tuple[str, Callable[[Any], Any]]]
+    """Of which fields the value is not what the database gives."""
 
 
 @lru_cache
 def _reader(model: type[models.Model], vendor: str) -> _Reader:
     fields = model._meta.concrete_fields
     columns: list[str] = []
-    made: list[Callable[[Any], Any] | None] = []
+    made: list[tuple[str, Callable[[Any], Any]]] = []
     for field in fields:
         column = f'"{field.column}"'
         if isinstance(field, models.JSONField):
             columns.append(f"CAST({column} AS text)")
-            made.append(_json_of(field))
-        else:
-            columns.append(column)
-            is_number = vendor == "sqlite" and isinstance(field, models.BooleanField)
-            made.append(_truth if is_number else None)
+            made.append((field.attname, _json_of(field)))
+            continue
+        columns.append(column)
+        if vendor == "sqlite" and isinstance(field, models.BooleanField):
+            made.append((field.attname, _truth))
     table = f'"{model._meta.db_table}"'
     return _Reader(", ".join(columns), table, [field.attname for field in fields], made)
 
