@@ -127,6 +127,11 @@ def _fill(
     return thread
 
 
+def made_up_url(key: str) -> str:
+    """Returns the address of a thread that was made to be filled; no page is there."""
+    return f"/generated/{key}/"
+
+
 def _empty_thread(*, site_id: int, key: str) -> Thread:
     """Returns the thread of this key, locked and without comments."""
     found = Thread.objects.filter(site_id=site_id, key=key).first()
@@ -139,7 +144,7 @@ def _empty_thread(*, site_id: int, key: str) -> Thread:
         return open_thread(
             site_id=site_id,
             key=key,
-            url=f"/generated/{key}/",
+            url=made_up_url(key),
             title=f"Generated thread {key}",
             opened_at=BEGINS,
         )

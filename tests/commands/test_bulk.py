@@ -17,6 +17,7 @@ from comments.actions import checking, rebuilding, rerendering
 from comments.actions.generating import generate_thread
 from comments.management.progress import Progress, ThreadProgress
 from comments.models import Comment, Thread
+from comments.queries.sites import absolute
 from comments.rules.rendering import RENDERER_VERSION
 from tests.making import decide, make_thread, post
 
@@ -244,3 +245,17 @@ def test_threads_are_taken_in_order_and_counted() -> None:
     progress = ThreadProgress(OutputWrapper(Terminal()), Thread.objects.all())
     assert [key for _, key in progress] == [thread.key for thread in made]
     assert progress.threads == 2
+
+
+# --- generate_thread ----------------------------------------------------------------------------
+
+
+def test_a_filled_thread_is_found_on_its_page_if_there_is_one() -> None:
+    make_thread("has-page")
+    said = []
+    for key in ("has-page", "made-up"):
+        out = StringIO()
+        call_command("generate_thread", key=key, comments=3, seed=1, stdout=out)
+        said.append(out.getvalue())
+    assert f"Its page: {absolute('/posts/has-page/')}; in the API: http" in said[0]
+    assert "No page shows this thread; the API does: http" in said[1]

@@ -9,7 +9,7 @@ from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
-from comments.actions.generating import generate_thread
+from comments.actions.generating import generate_thread, made_up_url
 from comments.errors import Refusal
 from comments.management.progress import Progress
 from comments.queries.sites import absolute
@@ -67,7 +67,10 @@ class Command(BaseCommand):
             )
         if held:
             self.stdout.write(f"{held} wait for a moderator, and have no number yet.")
-        self.stdout.write(f"No page shows this thread; the API does: {_api_address(thread.key)}")
+        page = "No page shows this thread; the API does"
+        if thread.url != made_up_url(thread.key):
+            page = f"Its page: {absolute(thread.url)}; in the API"
+        self.stdout.write(f"{page}: {_api_address(thread.key)}")
 
 
 def _api_address(key: str) -> str:
