@@ -326,10 +326,9 @@ def _mail_domain(host: str) -> str:
 def _cache(env: environ.Env) -> dict[str, Any]:
     """Returns Django's entry for ``CACHE_URL``: memory of the process, or Redis."""
     config: dict[str, Any] = env.cache("CACHE_URL", default="locmemcache://rejoinder")
-    if config["BACKEND"] not in {
-        "django.core.cache.backends.locmem.LocMemCache",
-        "django.core.cache.backends.redis.RedisCache",
-    }:
+    if config["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
+        config["BACKEND"] = "blog.caching.SharedCache"
+    elif config["BACKEND"] != "django.core.cache.backends.locmem.LocMemCache":
         raise ImproperlyConfigured("CACHE_URL must be locmemcache:// or redis://.")
     # The reader of URLs leaves it in lower case, which Django does not know.
     config["KEY_PREFIX"] = config.pop("key_prefix", "rejoinder")

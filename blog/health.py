@@ -1,8 +1,8 @@
 """``/health/live`` and ``/health/ready``: for whoever decides where requests go.
 
 They answer before any other middleware, whatever the host name, so that a probe needs no more than
-the process: ``live`` asks nobody. ``ready`` looks at what requests need; a worker that is late is
-named, but takes no server out of service: pages and comments do not wait for it.
+the process: ``live`` asks nobody. ``ready`` looks at what requests need; a worker that is late and
+a Redis that is away are named, but take no server out of service: no request fails by them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _cache() -> dict[str, object]:
     value = token_hex(8)
     key = f"{CACHE_KEY}-{value}"
     cache.set(key, value, timeout=10)
-    return {"status": "ok" if cache.get(key) == value else "failed"}
+    if cache.get(key) != value:
+        return {"status": "failed"}
+    return {"status": "away" if getattr(cache, "is_away", False) else "ok"}
 
 
 def _migrations() -> dict[str, object]:

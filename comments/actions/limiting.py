@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import time
 
 from django.core.cache import cache
@@ -45,7 +46,8 @@ def spend(name: str, *, who: str, now_seconds: float | None = None) -> None:
         now_seconds=now, limit=limit, current=current, previous=cache.get(previous_key, 0)
     )
     if wait:
-        cache.decr(current_key)
+        with suppress(ValueError):  # as above
+            cache.decr(current_key)
         raise RateLimited(retry_after_seconds=wait)
 
 

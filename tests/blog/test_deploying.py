@@ -64,7 +64,7 @@ def test_every_variable_that_is_set_is_one_that_is_explained(
     assert [name for name in sorted(names) if f"`{name}`" not in rows] == []
     found = read_environment()
     assert found.database["OPTIONS"]["pool"]
-    assert found.cache["BACKEND"].endswith("RedisCache")
+    assert found.cache["BACKEND"] == "blog.caching.SharedCache"
 
 
 def test_services_are_commands_that_there_are_and_need_what_there_is() -> None:
