@@ -12,6 +12,15 @@ from django.db import DEFAULT_DB_ALIAS
 
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
+POOLED = "blog.pooled"
+POOL = {
+    "min_size": 1,
+    "max_size": 16,
+    # Seconds that a connection may take: there is one for each thread, none waits for another's.
+    "timeout": 3,
+    # After this a pool begins anew with who comes next, not when its growing pauses are over.
+    "reconnect_timeout": 3,
+}
 CONNECT_SECONDS = 2
 """How long a replica may take to be connected to, unless its address says ``connect_timeout``."""
 
@@ -44,7 +53,8 @@ def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
     if engine == POSTGRESQL:
         pool = str(options.pop("pool", "")).lower() in {"1", "true", "yes", "on"}
         if pool:
-            options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+            config["ENGINE"] = POOLED
+            options["pool"] = dict(POOL)
         else:
             config.setdefault("CONN_MAX_AGE", 60)
         _prepare(options)

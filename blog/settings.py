@@ -248,5 +248,7 @@ LOGGING = {
         # Refusals (4xx) are answers, not events of the operator's log.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
+        # Of a database that is away requests tell; the pool would each time it tries.
+        "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -108,6 +108,34 @@ class Cluster:
 
 
 @contextmanager
+def _directory() -> Iterator[Path]:
+    whole = Path(mkdtemp(prefix="clusters"))
+    try:
+        if _as_postgres():
+            shutil.chown(whole, "postgres")
+        yield whole
+    finally:
+        shutil.rmtree(whole, ignore_errors=True)
+
+
+def _begin(cluster: Cluster) -> None:
+    cluster.run("initdb", "-D", str(cluster.directory), "-A", "trust", "-U", "postgres", "-N")
+    cluster.start()
+
+
+@contextmanager
+def one_alone(programs: Path) -> Iterator[Cluster]:
+    """Gives a server of one's own."""
+    with _directory() as whole:
+        cluster = Cluster(programs, whole / "one")
+        try:
+            _begin(cluster)
+            yield cluster
+        finally:
+            cluster.kill()
+
+
+@contextmanager
 def primary_and_standby(
     programs: Path, *, is_synchronous: bool = True
 ) -> Iterator[tuple[Cluster, Cluster]]:
@@ -116,30 +144,26 @@ def primary_and_standby(
     Args:
         is_synchronous: whether what is committed is on both; else the standby may lag.
     """
-    whole = Path(mkdtemp(prefix="clusters"))
-    if _as_postgres():
-        shutil.chown(whole, "postgres")
-    primary, standby = Cluster(programs, whole / "one"), Cluster(programs, whole / "two")
-    try:
-        primary.run("initdb", "-D", str(primary.directory), "-A", "trust", "-U", "postgres", "-N")
-        primary.start()
-        source = f"host=127.0.0.1 port={primary.port} user=postgres"
-        primary.run(
-            "pg_basebackup",
-            *("-D", str(standby.directory), "-R", "-c", "fast", "-X", "stream"),
-            *("-d", f"{source} application_name={STANDBY}"),
-        )
-        standby.start()
-        if is_synchronous:
-            primary.set("synchronous_standby_names", STANDBY)
-        state = "sync" if is_synchronous else "async"
-        asked = f"SELECT 1 FROM pg_stat_replication WHERE sync_state = '{state}'"
-        wait_for(lambda: primary.ask(asked))
-        yield primary, standby
-    finally:
-        standby.kill()
-        primary.kill()
-        shutil.rmtree(whole, ignore_errors=True)
+    with _directory() as whole:
+        primary, standby = Cluster(programs, whole / "one"), Cluster(programs, whole / "two")
+        try:
+            _begin(primary)
+            source = f"host=127.0.0.1 port={primary.port} user=postgres"
+            primary.run(
+                "pg_basebackup",
+                *("-D", str(standby.directory), "-R", "-c", "fast", "-X", "stream"),
+                *("-d", f"{source} application_name={STANDBY}"),
+            )
+            standby.start()
+            if is_synchronous:
+                primary.set("synchronous_standby_names", STANDBY)
+            state = "sync" if is_synchronous else "async"
+            asked = f"SELECT 1 FROM pg_stat_replication WHERE sync_state = '{state}'"
+            wait_for(lambda: primary.ask(asked))
+            yield primary, standby
+        finally:
+            standby.kill()
+            primary.kill()
 
 
 def _as_postgres() -> list[str]:

@@ -1,0 +1,1 @@
+"""Django's backend of PostgreSQL for ``?pool=true``: its ``base`` is where Django looks."""
