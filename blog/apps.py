@@ -11,7 +11,9 @@ class BlogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Names the site of a new installation once ``migrate`` has made it."""
+        """Registers checks, and names the site of a new installation once ``migrate`` made it."""
+        from blog.checks import register_checks
         from blog.naming import name_migrated_site
 
+        register_checks()
         post_migrate.connect(name_migrated_site, sender=self)

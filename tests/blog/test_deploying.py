@@ -14,9 +14,11 @@ import pytest
 import yaml
 from django.core.management import load_command_class
 
+from blog import checks
 from blog.env import read_environment
 from blog.serving import LEAVE_SECONDS
 from tests.conftest import ROOT
+from tests.production import free_port
 
 DEPLOY = ROOT / "deploy"
 
@@ -33,20 +35,54 @@ def compose() -> dict[str, Any]:
     return document
 
 
-def test_the_documented_environment_is_clean_to_djangos_checks(tmp_path: Path) -> None:
-    told = environment_of(DEPLOY / "rejoinder.env")
-    told |= {"SECRET_KEY": "for-tests-only-0123456789-ABCDEFGHIJ-abcdefghij-!$%", "DEBUG": ""}
-    told |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}"}
-    found = subprocess.run(
+def checked(tmp_path: Path, **told: str) -> subprocess.CompletedProcess[str]:
+    """Returns what ``check --deploy`` says of the documented environment with other values."""
+    whole = environment_of(DEPLOY / "rejoinder.env")
+    whole |= {"SECRET_KEY": "for-tests-only-0123456789-ABCDEFGHIJ-abcdefghij-!$%", "DEBUG": ""}
+    whole |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}", **told}
+    return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **told, "DJANGO_SETTINGS_MODULE": "blog.settings"},
+        env={"PATH": os.environ["PATH"], **whole, "DJANGO_SETTINGS_MODULE": "blog.settings"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_the_documented_environment_is_clean_to_djangos_checks(tmp_path: Path) -> None:
+    found = checked(tmp_path)
     assert found.returncode == 0, found.stderr
     assert "no issues" in found.stdout
+
+
+def test_what_would_hurt_is_said_before_it_does(tmp_path: Path) -> None:
+    """All of it at once, by a process each time, would be a minute."""
+    (tmp_path / "file").touch()
+    told = {
+        "SECRET_KEY": "",
+        "ALLOWED_HOSTS": "somewhere.example",
+        "SITE_ID": "99",
+        "TRUSTED_PROXIES": "0",
+        "CACHE_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "METRICS_TOKEN": "a-token-of-sixteen-letters",
+        "METRICS_DIR": str(tmp_path / "file" / "metrics"),
+        "EMAIL_HOST": "",
+        "OUTBOX_DIR": str(tmp_path / "file"),
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'blog.sqlite3'}",
+    }
+    whole = {"PATH": os.environ["PATH"], "DATABASE_URL": told["DATABASE_URL"], "DEBUG": "on"}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=whole, check=True)
+    found = checked(tmp_path, **told)
+    assert found.returncode == 1
+    said = set(re.findall(r"blog\.[EW]\d{3}", found.stderr))
+    assert said == {
+        *(checks.NO_KEY, checks.NO_SITE, checks.FOREIGN_HOST, checks.NO_FOLDER),
+        *(checks.REDIRECT_LOOP, checks.NO_CACHE),
+    }
+    assert "METRICS_DIR, " in found.stderr
+    assert "OUTBOX_DIR, " in found.stderr
+    assert checks.ANY_HOST in checked(tmp_path, ALLOWED_HOSTS="*").stderr
 
 
 def test_every_variable_that_is_set_is_one_that_is_explained(

@@ -73,6 +73,7 @@ def configured(directory: Path, made: Site, *, port: int) -> Path:
         "/var/cache/nginx/rejoinder": f"{directory}/cache",
         "/etc/nginx/tls/*.conf": f"{directory}/none/*.conf",
         "/var/log/nginx/access.log": f"{directory}/access.log",
+        "/var/log/nginx/error.log": f"{directory}/error.log",
     }.items():
         assert text.count(named) == 1, named
         text = text.replace(named, here)
@@ -218,7 +219,12 @@ def test_readers_share_what_is_public_and_nothing_else(proxied: Proxied) -> None
             proxied.ask("GET", path, Authorization="Bearer a-token-for-the-figures").status == 404
         )
     proxied.ask("GET", "/subscriptions/a-secret/?q=somebody")
-    log = proxied.log.read_text(encoding="utf-8")
+    proxied.site.stop()
+    assert proxied.ask("GET", "/subscriptions/a-secret/?q=somebody").status == 502
+    assert proxied.ask("GET", "/posts/a-post/?q=somebody").status == 502
+    logs = [proxied.log, proxied.log.with_name("error.log")]
+    log = "".join(one.read_text(encoding="utf-8") for one in logs)
+    assert '"status":502' in log
     for word in ("127.0.0.1", "a-secret", "somebody", "limit="):
         assert word not in log
 
