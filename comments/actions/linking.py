@@ -57,9 +57,16 @@ def what_is_known(
     return Known(people, frozenset(n for n in numbers.values_list("number", flat=True) if n))
 
 
-def render_known(*, thread_id: int, source: str, format: str, known: Known) -> Rendered:
-    """Returns the text as HTML, linked to what is known: one query if it names anybody."""
-    latest = latest_numbers(thread_id=thread_id, participant_ids=set(known.people.values()))
+def render_known(
+    *, thread_id: int, source: str, format: str, known: Known, number: int | None = None
+) -> Rendered:
+    """Returns the text as HTML, linked to what is known: one query if it names anybody.
+
+    Args:
+        number: of the comment, if it has one already.
+    """
+    people = set(known.people.values())
+    latest = latest_numbers(thread_id=thread_id, participant_ids=people, before=number)
     return render(
         source=source,
         format=format,
@@ -326,7 +333,11 @@ def render_again(comment: Comment) -> tuple[Known, Rendered]:
     known = _known_now(comment)
     known = Known({**known.people, **resolved_names(comment)}, known.numbers | _linked(comment))
     rendered = render_known(
-        thread_id=comment.thread_id, source=comment.source, format=comment.format, known=known
+        thread_id=comment.thread_id,
+        source=comment.source,
+        format=comment.format,
+        known=known,
+        number=comment.number,
     )
     return known, rendered
 

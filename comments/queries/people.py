@@ -112,12 +112,21 @@ _WHO_IS_CALLED = """
 """
 
 
-def latest_numbers(*, thread_id: int, participant_ids: Collection[int]) -> dict[int, int]:
-    """Returns the number of the latest visible comment of each participant: one query."""
+def latest_numbers(
+    *, thread_id: int, participant_ids: Collection[int], before: int | None = None
+) -> dict[int, int]:
+    """Returns the number of the latest visible comment of each participant: one query.
+
+    Args:
+        before: the latest before this number, or the first after it where there is none: so the
+            links of a text that is there lead to the same comments whenever it is rendered.
+    """
     if not participant_ids:
         return {}
-    statement = _LATEST.format(any_of("person.id"))
-    rows = fetch(statement, [thread_id, list(participant_ids)])
+    statement, given = _LATEST, [thread_id]
+    if before is not None:
+        statement, given = _NEAREST, [thread_id, before, thread_id, before]
+    rows = fetch(statement.format(any_of("person.id")), [*given, list(participant_ids)])
     return {participant_id: number for participant_id, number in rows if number is not None}
 
 
@@ -127,6 +136,20 @@ _LATEST = """
         WHERE comment.thread_id = %s AND comment.author_id = person.id AND comment.visible
         ORDER BY comment.number DESC LIMIT 1
     )
+    FROM comments_participant person WHERE {}
+"""
+_NEAREST = """
+    SELECT person.id, coalesce((
+        SELECT comment.number FROM comments_comment comment
+        WHERE comment.thread_id = %s AND comment.author_id = person.id AND comment.visible
+            AND comment.number < %s
+        ORDER BY comment.number DESC LIMIT 1
+    ), (
+        SELECT comment.number FROM comments_comment comment
+        WHERE comment.thread_id = %s AND comment.author_id = person.id AND comment.visible
+            AND comment.number > %s
+        ORDER BY comment.number LIMIT 1
+    ))
     FROM comments_participant person WHERE {}
 """
 

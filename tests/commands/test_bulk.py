@@ -247,6 +247,15 @@ def test_threads_are_taken_in_order_and_counted() -> None:
     assert progress.threads == 2
 
 
+def test_rendering_all_again_leaves_what_nothing_happened_to() -> None:
+    """Also mentions of those who have written since: they lead where they led."""
+    thread = generate_thread(site_id=1, key="as-it-was", comments=600, seed=1)
+    done = rerendering.rerender_comments(
+        everything=True, thread_ids=[thread.pk], at_once=100, clock=timezone.now
+    )
+    assert (done.seen, done.changed, done.kept) == (600, 0, 0)
+
+
 # --- generate_thread ----------------------------------------------------------------------------
 
 
