@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -25,7 +26,11 @@ from comments.models import PostOffice
 SQLITE = b"SQLite format 3\0"
 POSTGRES = b"PGDMP"
 OWN_TABLE = "comments_thread"
+OWN_TABLES = frozenset({OWN_TABLE, "comments_comment", "blog_post"})
+"""By which a database is known for one of ours: every version has them."""
 PAGES_AT_ONCE = 4_096
+LEAVE_SECONDS = 3.0
+"""How long PostgreSQL may take to notice that whoever was connected has gone."""
 
 
 class BackupError(Exception):
@@ -45,6 +50,8 @@ def back_up(path: Path, *, replace: bool = False) -> int:
     """
     if path.exists() and not replace:
         raise BackupError(f"{path} is there already; --replace writes over it.")
+    if _is_database(path):
+        raise BackupError(f"{path} is the database itself.")
     if not path.parent.is_dir():
         raise BackupError(f"There is no folder {path.parent}.")
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.unfinished")
@@ -70,25 +77,43 @@ def restore(path: Path, *, replace: bool = False) -> None:
     Tables are as they were at the backup: an older one wants ``manage.py migrate`` afterwards.
 
     Args:
-        replace: whether tables that are there may go.
+        replace: whether tables of ours that are there may go.
 
     Raises:
-        BackupError: it is no backup of this kind of database, there are tables already, or
-            somebody has SQLite's file open. The database is as it was.
+        BackupError: it is no backup of this kind of database, there are tables already, those
+            of something else even with ``replace``, or somebody else has the database open. It
+            is as it was.
     """
+    if _is_database(path):
+        raise BackupError(f"{path} is the database itself.")
     _check(path)
-    if has_tables() and not replace:
-        raise BackupError("The database has tables already; --replace writes over all of them.")
+    _refuse_tables(replace=replace)
     if connection.vendor == "sqlite":
         _restore_sqlite(path)
     else:
-        connections.close_all()
-        _restore_postgres(path)
+        _refuse_others()
+        _restore_postgres(path, replace=replace)
 
 
-def has_tables() -> bool:
-    """Returns whether the database has been migrated, at least in part."""
-    return OWN_TABLE in connection.introspection.table_names()
+def _refuse_tables(*, replace: bool) -> None:
+    """Returns if the database is empty, or is ours and may be written over."""
+    tables = set(connection.introspection.table_names())
+    if tables and not tables >= OWN_TABLES:
+        some = ", ".join(sorted(tables)[:3])
+        raise BackupError(
+            f"The database has tables, and is none of Rejoinder ({some}): nothing writes over it. "
+            "Make an empty one."
+        )
+    if tables and not replace:
+        raise BackupError("The database has tables already; --replace writes over all of them.")
+
+
+def _is_database(path: Path) -> bool:
+    """Returns whether a file is the one that SQLite has the database in."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or not path.exists():
+        return False
+    return Path(name).exists() and path.samefile(name)
 
 
 def hold_mail_back() -> None:
@@ -159,12 +184,47 @@ def _restore_sqlite(path: Path) -> None:
         connection.close()
 
 
-def _restore_postgres(path: Path) -> None:
-    """Drops and makes again what the backup holds, in one transaction."""
+def _refuse_others() -> None:
+    """Returns if nobody else is connected to PostgreSQL's database."""
+    until = monotonic() + LEAVE_SECONDS
+    while others := _others():
+        if monotonic() > until:
+            raise BackupError(
+                f"The database is in use, by {', '.join(others)}: stop the servers, and all else "
+                "that is connected to it, before it is written over."
+            )
+        sleep(0.1)
+
+
+def _others() -> list[str]:
+    """Returns who is connected to the database beside this process: program, role, how often."""
+    connections.close_all()
+    opened: Any = connection
+    opened.close_pool()
+    # One of its own: a pool opens as many as it likes.
+    with (
+        opened.wrap_database_errors,
+        closing(opened.Database.connect(**opened.get_connection_params())) as alone,
+    ):
+        # Who may not see what others do is not told of what kind they are; only processes of the
+        # server itself have no role.
+        found = alone.execute(
+            "SELECT coalesce(nullif(application_name, ''), 'a program without a name'), "
+            "usename, count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND usename IS NOT NULL "
+            "AND coalesce(backend_type, 'client backend') = 'client backend' "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return [f"{program} of {role} ({times})" for program, role, times in found.fetchall()]
+
+
+def _restore_postgres(path: Path, *, replace: bool) -> None:
+    """Makes again what the backup holds, in one transaction; drops nothing unless it may."""
     _run(
         "pg_restore",
         *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
-        *("--clean", "--if-exists"),
+        *(("--clean", "--if-exists") if replace else ()),
         *_database(),
         str(path),
     )

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.concurrency.conftest import PATIENCE_SECONDS, Installation, environment
+from tests.concurrency.conftest import (
+    PATIENCE_SECONDS,
+    Installation,
+    address_of,
+    environment,
+    postgres_database,
+)
 from tests.conftest import ROOT
-from tests.production import THREAD, site
+from tests.production import THREAD, site, wait_for
 
 pytestmark = pytest.mark.concurrency
 
@@ -112,6 +121,107 @@ def test_what_is_no_backup_changes_nothing(installation: Installation, tmp_path:
         assert "Traceback" not in refused.stderr
         assert str(wrong) in refused.stderr or "pg_restore" in refused.stderr
     assert seen(installation)["comments"] == 20
+
+
+def other_project(installation: Installation) -> list[str]:
+    """Returns two tables with a row each, which are all that the database has from here on."""
+    statements = (
+        "CREATE TABLE auth_user (id integer PRIMARY KEY, name text)",
+        "INSERT INTO auth_user VALUES (1, 'Ana')",
+        "CREATE TABLE django_session (id integer PRIMARY KEY)",
+    )
+    run = "from django.db import connection as c\nwith c.cursor() as q:\n"
+    if installation.database_url.startswith("sqlite"):
+        Path(installation.database_url.removeprefix("sqlite:///")).unlink()
+    else:
+        run += " q.execute('DROP SCHEMA public CASCADE'); q.execute('CREATE SCHEMA public')\n"
+    run += "".join(f" q.execute({statement!r})\n" for statement in statements)
+    managed(installation, "shell", "-v", "0", "--no-imports", "-c", run)
+    return ["auth_user", "django_session"]
+
+
+def test_tables_of_another_project_stay_whatever_is_asked(
+    installation: Installation, tmp_path: Path
+) -> None:
+    path = tmp_path / "backup"
+    managed(installation, "backup", str(path))
+    names = other_project(installation)
+    look = (
+        "from django.db import connection as c\nwith c.cursor() as q:\n"
+        " q.execute('SELECT name FROM auth_user'); print(q.fetchall())\n"
+        " print(c.introspection.table_names(q))"
+    )
+    for more in ([], ["--replace"]):
+        refused = manage(installation, "restore", str(path), *more)
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            "CommandError: The database has tables, and is none of Rejoinder "
+            f"({', '.join(names)}): nothing writes over it. Make an empty one.\n"
+        )
+        said = managed(installation, "shell", "-v", "0", "--no-imports", "-c", look)
+        assert said == f"[('Ana',)]\n{names}\n"
+
+
+@pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
+def test_an_empty_database_is_filled(installation: Installation, tmp_path: Path) -> None:
+    managed(installation, *generate("kept", comments=20))
+    path = tmp_path / "backup"
+    managed(installation, "backup", str(path))
+    name = f"rejoinder_empty_{secrets.token_hex(6)}"
+    with postgres_database(name, template="template0"):
+        empty = Installation(address_of(name))
+        try:
+            assert "Restored." in managed(empty, "restore", str(path))
+            assert seen(empty) == seen(installation)
+        finally:
+            empty.end()
+
+
+@pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("pool", ["", "?pool=true"])
+def test_a_database_of_postgresql_that_a_server_is_connected_to_is_not_written_over(
+    installation: Installation, pool: str, migrated: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "backup"
+    url = f"{installation.database_url}{pool}"
+    restore = ["restore", str(path), "--replace"]
+    with site(migrated, tmp_path, "--no-stream", DATABASE_URL=url) as made:
+        made.manage("backup", str(path))
+        wait_for(lambda: made.ask("GET", THREAD).status == 200)
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            made.manage(*restore)
+        said = refused.value.stderr
+        assert said.startswith("CommandError: The database is in use, by "), said
+        assert "of postgres (" in said
+        assert said.endswith("connected to it, before it is written over.\n")
+        assert made.ask("GET", THREAD).status == 200
+        assert made.stop() == 0
+        with psycopg.connect(installation.database_url, application_name="psql"):
+            with pytest.raises(subprocess.CalledProcessError) as refused:
+                made.manage(*restore)
+            assert "in use, by psql of postgres (1): stop" in refused.value.stderr
+        assert "Restored." in made.manage(*restore)
+
+
+def test_the_file_of_the_database_is_no_backup_of_it(migrated: Path, tmp_path: Path) -> None:
+    path = tmp_path / "blog.sqlite3"
+    shutil.copy(migrated, path)
+    (tmp_path / "linked").symlink_to(path)
+    before = path.read_bytes()
+    for name in ("blog.sqlite3", "linked"):
+        for command in ("restore", "backup"):
+            refused = subprocess.run(
+                [sys.executable, "manage.py", command, str(tmp_path / name), "--replace"],
+                env=environment(f"sqlite:///{path}"),
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
+            )
+            wanted = f"CommandError: {tmp_path / name} is the database itself.\n"
+            assert (refused.returncode, refused.stderr) == (1, wanted)
+    assert path.read_bytes() == before
 
 
 def test_a_file_of_sqlite_that_a_server_has_open_is_not_written_over(
