@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import current_thread, main_thread
 from time import monotonic
 
 from django.core.management.base import CommandError, OutputWrapper
@@ -13,6 +15,19 @@ from comments.models import Thread
 
 BAR = 24
 EVERY_SECONDS = 0.2
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Lets SIGTERM, by which systemd and ``timeout`` end a command, do what Ctrl-C does."""
+    if current_thread() is not main_thread():  # others cannot choose what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Progress:
@@ -90,7 +105,8 @@ class ThreadProgress:
             CommandError: it was broken off.
         """
         try:
-            yield
+            with interrupted_by_sigterm():
+                yield
         except KeyboardInterrupt:
             raise CommandError(f"Broken off; go on with --after {self._finished}.") from None
         finally:

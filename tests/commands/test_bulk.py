@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -100,12 +101,25 @@ def test_a_terminal_gets_a_bar_and_a_file_does_not(
 # --- going on -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def sigterm_is_harmless() -> Iterator[None]:
+    """Lets a signal that a command does not hear end no test, and sees that it is as before then."""
+    before = signal.signal(signal.SIGTERM, ignored)
+    yield
+    assert signal.signal(signal.SIGTERM, before) is ignored
+
+
+def ignored(*_: Any) -> None:
+    """Hears a signal and does nothing."""
+
+
 def broken_off(name: str, **arguments: Any) -> str:
     with pytest.raises(CommandError, match="Broken off") as told:
         call_command(name, stdout=StringIO(), **arguments)
     return str(told.value).rpartition(" ")[2].rstrip(".")
 
 
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("name", "looks"),
     [
@@ -115,7 +129,7 @@ def broken_off(name: str, **arguments: Any) -> str:
     ],
 )
 def test_a_run_that_is_broken_off_goes_on_after_the_last_whole_thread(
-    name: str, looks: str, monkeypatch: pytest.MonkeyPatch
+    name: str, looks: str, told: int, monkeypatch: pytest.MonkeyPatch, sigterm_is_harmless: None
 ) -> None:
     first, second, third = (thread.pk for thread in some_threads(5, 5, 5))
     seen: list[int] = []
@@ -124,7 +138,7 @@ def test_a_run_that_is_broken_off_goes_on_after_the_last_whole_thread(
         thread_id = thread.pk if isinstance(thread, Thread) else thread
         if thread_id == second and not seen.count(second):
             seen.append(second)
-            raise KeyboardInterrupt
+            signal.raise_signal(told)
         seen.append(thread_id)
         progress(5)
         yield from ()
@@ -136,8 +150,9 @@ def test_a_run_that_is_broken_off_goes_on_after_the_last_whole_thread(
     assert seen == [first, second, second, third]
 
 
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_rendering_everything_goes_on_after_the_last_whole_batch(
-    monkeypatch: pytest.MonkeyPatch,
+    told: int, monkeypatch: pytest.MonkeyPatch, sigterm_is_harmless: None
 ) -> None:
     (thread,) = some_threads(10)
     ids = list(Comment.objects.filter(thread=thread).order_by("pk").values_list("pk", flat=True))
@@ -146,7 +161,7 @@ def test_rendering_everything_goes_on_after_the_last_whole_batch(
     def once(**arguments: Any) -> None:
         turns.append(arguments["ids"])
         if len(turns) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(told)
         whole(**arguments)
 
     monkeypatch.setattr(rerendering, "_rerender", once)

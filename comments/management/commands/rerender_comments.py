@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from comments.actions.rerendering import Rerendered, comments_to_render, rerender_comments
-from comments.management.progress import Progress
+from comments.management.progress import Progress, interrupted_by_sigterm
 from comments.models import Thread
 
 
@@ -53,14 +53,15 @@ class Command(BaseCommand):
             progress(outcome.seen)
 
         try:
-            outcome = rerender_comments(
-                everything=options["all"],
-                thread_ids=thread_ids,
-                at_once=options["batch"],
-                clock=timezone.now,
-                after_id=options["after"],
-                progress=show,
-            )
+            with interrupted_by_sigterm():
+                outcome = rerender_comments(
+                    everything=options["all"],
+                    thread_ids=thread_ids,
+                    at_once=options["batch"],
+                    clock=timezone.now,
+                    after_id=options["after"],
+                    progress=show,
+                )
         except KeyboardInterrupt:
             progress.clear()
             raise CommandError(f"Broken off; go on with --after {last_id}.") from None
