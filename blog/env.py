@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formataddr, parseaddr
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 from blog.env_anymail import anymail_settings
 from blog.env_databases import database_settings, replica_settings
 from blog.env_file import read_env_file
+from blog.env_values import LOG_LEVELS, choice, language, time_zone, truth
 from blog.logs import FORMATTERS
 from comments.rules.limits import read_limit
 from comments.rules.sending import read_rate, read_window
@@ -126,29 +128,22 @@ def read_environment() -> Environment:
     """
     env = environ.Env()
     read_env_file()
-    debug = env.bool("DEBUG", default=False)
+    debug = truth(env, "DEBUG")
     secret_key = env.str("SECRET_KEY", default="")
     site_id = env.str("SITE_ID", default="1")
     if site_id and not site_id.isdecimal():
         raise ImproperlyConfigured("SITE_ID must be a number, or empty to go by host name.")
-    deep_replies = env.str("DEEP_REPLIES", default="attach")
-    if deep_replies not in {"attach", "refuse"}:
-        raise ImproperlyConfigured("DEEP_REPLIES must be attach or refuse.")
-    log_format = env.str("LOG_FORMAT", default="text")
-    if log_format not in FORMATTERS:
-        raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
-    limits_on = env.str("RATE_LIMITS", default="on").lower() not in {"off", "0", "false", "no"}
     rate_limits = (
         {name: env.str(name, default=value) for name, value in RATE_LIMIT_DEFAULTS.items()}
-        if limits_on
+        if truth(env, "RATE_LIMITS", default=True)
         else {}
     )
     site_url = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
     site_name = env.str("SITE_NAME", default="Israpundit")
     email_user = env.str("EMAIL_USER", default="")
-    email_tls = env.str("EMAIL_TLS", default="starttls" if email_user else "off").lower()
-    if email_tls not in EMAIL_PORTS:
-        raise ImproperlyConfigured("EMAIL_TLS must be starttls, ssl or off.")
+    email_tls = choice(
+        env, "EMAIL_TLS", list(EMAIL_PORTS), default="starttls" if email_user else "off"
+    )
     for name, value in rate_limits.items():
         try:
             read_limit(value)
@@ -178,13 +173,13 @@ def read_environment() -> Environment:
         trusted_proxies=_whole(env, "TRUSTED_PROXIES", default=0, most=MOST_PROXIES),
         rate_limits=rate_limits,
         cors_origins=env.list("CORS_ORIGINS", default=[]),
-        secure_cookies=env.bool("SECURE_COOKIES", default=False),
-        ssl_redirect=env.bool("SSL_REDIRECT", default=False),
+        secure_cookies=truth(env, "SECURE_COOKIES"),
+        ssl_redirect=truth(env, "SSL_REDIRECT"),
         hsts_seconds=_whole(env, "HSTS_SECONDS", default=0),
         max_comment_chars=_whole(env, "MAX_COMMENT_CHARS", default=10_000, least=1),
         max_body_bytes=_whole(env, "MAX_BODY_BYTES", default=256 * 1024, least=1),
         max_depth=_whole(env, "MAX_DEPTH", default=50, most=MOST_DEPTH),
-        deep_replies=deep_replies,
+        deep_replies=choice(env, "DEEP_REPLIES", ("attach", "refuse"), default="attach"),
         edit_window_seconds=_whole(env, "EDIT_WINDOW_SECONDS", default=15 * 60),
         email_host=env.str("EMAIL_HOST", default=""),
         email_port=_port(env, "EMAIL_PORT", default=EMAIL_PORTS[email_tls]),
@@ -199,12 +194,12 @@ def read_environment() -> Environment:
         mail_window=_mail_window(env),
         anymail=anymail_settings(),
         outbox_dir=Path(env.str("OUTBOX_DIR", default="") or ROOT / "outbox").absolute(),
-        webhook_private=env.bool("WEBHOOK_PRIVATE", default=False),
-        time_zone=env.str("TIME_ZONE", default="UTC"),
-        language=env.str("LANGUAGE_CODE", default="en"),
-        log_level=env.str("LOG_LEVEL", default="INFO"),
-        log_format=log_format,
-        log_requests=env.bool("LOG_REQUESTS", default=False),
+        webhook_private=truth(env, "WEBHOOK_PRIVATE"),
+        time_zone=time_zone(env),
+        language=language(env),
+        log_level=choice(env, "LOG_LEVEL", LOG_LEVELS, default="INFO"),
+        log_format=choice(env, "LOG_FORMAT", list(FORMATTERS), default="text"),
+        log_requests=truth(env, "LOG_REQUESTS"),
         metrics_token=_metrics_token(env),
         metrics_dir=Path(env.str("METRICS_DIR", default="") or ROOT / "var" / "metrics").absolute(),
     )
@@ -325,10 +320,12 @@ def _mail_domain(host: str) -> str:
 
 def _cache(env: environ.Env) -> dict[str, Any]:
     """Returns Django's entry for ``CACHE_URL``: memory of the process, or Redis."""
-    config: dict[str, Any] = env.cache("CACHE_URL", default="locmemcache://rejoinder")
-    if config["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
+    config: dict[str, Any] = {}
+    with suppress(ImproperlyConfigured, ValueError):  # which do not name the variable
+        config = env.cache("CACHE_URL", default="locmemcache://rejoinder")
+    if config.get("BACKEND") == "django.core.cache.backends.redis.RedisCache":
         config["BACKEND"] = "blog.caching.SharedCache"
-    elif config["BACKEND"] != "django.core.cache.backends.locmem.LocMemCache":
+    elif config.get("BACKEND") != "django.core.cache.backends.locmem.LocMemCache":
         raise ImproperlyConfigured("CACHE_URL must be locmemcache:// or redis://.")
     # The reader of URLs leaves it in lower case, which Django does not know.
     config["KEY_PREFIX"] = config.pop("key_prefix", "rejoinder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -21,6 +22,7 @@ POOL = {
     # After this a pool begins anew with who comes next, not when its growing pauses are over.
     "reconnect_timeout": 3,
 }
+SCHEMES = ("sqlite:", "postgres:", "postgresql:", "psql:", "pgsql:")
 CONNECT_SECONDS = 2
 """How long a replica may take to be connected to, unless its address says ``connect_timeout``."""
 
@@ -28,13 +30,25 @@ CONNECT_SECONDS = 2
 def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
     """Returns Django's entry for ``DATABASE_URL``: SQLite or PostgreSQL, nothing else.
 
+    Args:
+        default: what is used, in a folder made for it, if there is no such variable.
+
     Raises:
         ImproperlyConfigured: it names something else.
     """
-    config: dict[str, Any] = env.db("DATABASE_URL", default=default)
-    engine = config["ENGINE"]
+    given = env.str("DATABASE_URL", default="").strip()
+    config: dict[str, Any] = {}
+    address = given or default
+    # Of other schemes the reader of addresses may print all that stands in them.
+    if address.startswith(SCHEMES):
+        with suppress(ImproperlyConfigured, ValueError):  # which do not name the variable
+            config = env.db_url_config(address)
+    engine = config.get("ENGINE")
     options = config.setdefault("OPTIONS", {})
     if engine == SQLITE:
+        if not given:
+            with suppress(OSError):  # whoever opens the file will say it
+                Path(config["NAME"]).parent.mkdir(exist_ok=True)
         # WAL lets readers go on while one writes. IMMEDIATE takes the write lock at BEGIN: a
         # deferred transaction that reads first cannot wait for it and fails with "locked".
         # A thread keeps its connection: opening one costs more than the look-up it is opened for.
@@ -50,7 +64,7 @@ def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
             }
         )
         return config
-    if engine == POSTGRESQL:
+    if engine == POSTGRESQL and (config.get("NAME") or "service" in options):
         pool = str(options.pop("pool", "")).lower() in {"1", "true", "yes", "on"}
         if pool:
             config["ENGINE"] = POOLED
@@ -61,7 +75,9 @@ def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
         # One that the server has ended meanwhile is replaced, and no request fails by it.
         config["CONN_HEALTH_CHECKS"] = True
         return config
-    raise ImproperlyConfigured("DATABASE_URL must name SQLite or PostgreSQL.")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must name SQLite or PostgreSQL, as sqlite:///path or postgres://user@host/name."
+    )
 
 
 def _prepare(options: dict[str, Any]) -> None:

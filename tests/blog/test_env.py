@@ -78,6 +78,14 @@ def test_nothing_but_the_address_of_the_site_is_needed(monkeypatch: pytest.Monke
             {"AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1"}},
         ),
         ("ANYMAIL_WEBHOOK_SECRET", "", "anymail", {}),
+        ("DEBUG", "True", "debug", True),
+        ("DEBUG", "", "debug", False),
+        ("LANGUAGE_CODE", "de-AT", "language", "de-AT"),
+        ("LOG_LEVEL", "warning", "log_level", "WARNING"),
+        ("LOG_REQUESTS", "on", "log_requests", True),
+        ("SECURE_COOKIES", "off", "secure_cookies", False),
+        ("RATE_LIMITS", "0", "rate_limits", {}),
+        ("TIME_ZONE", "Asia/Jerusalem", "time_zone", "Asia/Jerusalem"),
     ],
 )
 def test_what_is_set_holds(
@@ -129,6 +137,25 @@ def test_what_is_set_holds(
         ("ANYMAIL_WEBHOOK_SECRET", "{}"),
         ("ANYMAIL_WEBHOOK_SECRET", "[]"),
         ("ANYMAIL_SEND_DEFAULTS", "{broken"),
+        ("CACHE_URL", "nonsense"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://rejoinder@db/rejoinder"),
+        ("DATABASE_URL", "postgres://rejoinder@db"),
+        ("DATABASE_URL", "postgres://rejoinder@db:port/rejoinder"),
+        ("DEBUG", "maybe"),
+        ("DEEP_REPLIES", "drop"),
+        ("EMAIL_TLS", "tls"),
+        ("LANGUAGE_CODE", "fr"),
+        ("LANGUAGE_CODE", "english"),
+        ("LOG_LEVEL", "CHATTY"),
+        ("LOG_REQUESTS", "hm"),
+        ("RATE_LIMITS", "nope"),
+        ("SECURE_COOKIES", "of"),
+        ("SSL_REDIRECT", "301"),
+        ("TIME_ZONE", "Mars/X"),
+        ("TIME_ZONE", "Europe"),
+        ("TIME_ZONE", "../../etc/passwd"),
+        ("WEBHOOK_PRIVATE", "2"),
     ],
 )
 def test_what_cannot_be_read_stops_the_process_and_is_named(
@@ -137,6 +164,19 @@ def test_what_cannot_be_read_stops_the_process_and_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match=name):
         read_environment()
+
+
+def test_the_folder_of_the_first_database_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blog.env.ROOT", tmp_path)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'chosen' / 'blog.sqlite3'}")
+    read_environment()
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("DATABASE_URL", "")
+    database = Path(read_environment().database["NAME"])
+    assert database == tmp_path / "var" / "rejoinder.sqlite3"
+    assert database.parent.is_dir()
 
 
 def test_replicas_are_entries_of_their_own_and_one_may_have_several_hosts(
@@ -171,6 +211,17 @@ def test_what_can_be_no_replica_stops_the_process_and_keeps_its_password(
     with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URLS") as refusal:
         read_environment()
     assert "swordfish" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("given", ["nonsense:swordfish@db/blog", "postgres://u:swordfish@db"])
+def test_an_address_that_is_refused_keeps_its_password(
+    given: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        read_environment()
+    assert "swordfish" not in str(refusal.value)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_a_secret_is_not_repeated_in_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
