@@ -13,7 +13,8 @@ seconds then. Here nobody but this process hears SIGINT, and it passes one SIGTE
 
 With ``--work`` it keeps a process for background work beside the server (``manage.py work``), with
 ``--stream-port`` one for the live streams of threads (``manage.py stream``), begins them anew with
-the workers, and ends them with the server. If this process is killed, they notice.
+the workers, and ends them with the server. If this process is killed, they notice, and so do the
+workers: each looks whether it still has the parent that it began with.
 """
 
 from __future__ import annotations
@@ -69,14 +70,16 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # --- workers --------------------------------------------------------------------------------------
 
 
-def load(ready: ProcessEvent, listener: int) -> Application:
+def load(ready: ProcessEvent, listener: int, server: int) -> Application:
     """Returns the application, in a worker that has just begun, and says that it is loaded.
 
     The worker ends where it cannot be loaded, with a line that says why.
 
     Args:
         listener: inode of the socket that connections come from.
+        server: id of the process that began this one.
     """
+    Thread(target=end_without, args=[server], daemon=True).start()
     try:
         from django.urls import reverse
 
@@ -101,6 +104,16 @@ def load(ready: ProcessEvent, listener: int) -> Application:
     signal.signal(LEAVE, leave)
     ready.set()
     return until_leaving
+
+
+def end_without(server: int) -> None:
+    """Ends this worker, after the requests under way, once the server that began it is gone."""
+    while os.getppid() == server:
+        sleep(LOOK_SECONDS)
+    logger.error("the server was killed: a worker ends")
+    os.kill(os.getpid(), signal.SIGTERM)
+    sleep(REQUEST_SECONDS)
+    os._exit(1)  # nobody else is there to kill it
 
 
 def hold_sqlite() -> None:
@@ -160,7 +173,7 @@ class Server(MPServer):
         self._shd = shared = self._sockets[idx]
         ready = self._ready[idx] = multiprocessing.Event()
         listener = os.fstat(shared.get_fd()).st_ino
-        return super()._spawn_worker(idx, target, partial(load, ready, listener))
+        return super()._spawn_worker(idx, target, partial(load, ready, listener, os.getpid()))
 
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
         """Puts new workers in the place of the old ones, and new processes beside them."""

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,10 +24,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from blog.management.commands.serve import prepare_stream, shown_origin
+from blog.management.commands.serve import prepare_stream, refuse_taken, shown_origin
 from blog.models import Post
 from tests.conftest import ROOT
-from tests.production import free_port
+from tests.production import KEY, free_port, wait_for
 from tests.streaming.sse import Listener
 
 PATIENCE_SECONDS = 120
@@ -208,6 +209,43 @@ def test_background_work_that_is_killed_is_begun_again_and_ends_with_the_server(
         server.kill()
         wait_until_gone(second)
         os.killpg(server.pid, signal.SIGKILL)
+
+
+def is_free(port: int) -> bool:
+    """Returns whether another server could begin at a port."""
+    try:
+        refuse_taken(host="127.0.0.1", port=port)
+    except CommandError:
+        return False
+    return True
+
+
+@needs_proc
+def test_workers_of_a_server_that_is_killed_answer_what_they_are_at_and_leave_the_port(
+    site: Path,
+) -> None:
+    body = {"source": "The last one.", "parent": None, "author": {"name": "Ana"}}
+    with serving(site, "--workers=2", "--no-work", "--no-stream") as (server, connection):
+        workers = processes_of(server)
+        assert len(workers) == 2
+        with closing(sqlite3.connect(site / "blog.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # for which whoever writes waits
+            path = f"/api/v1/threads/{KEY}/comments/"
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            time.sleep(0.5)
+            server.kill()
+            server.wait()
+            time.sleep(2)
+            other.execute("ROLLBACK")
+        assert connection.getresponse().status == 201
+        for worker in workers:
+            wait_until_gone(worker)
+        wait_for(lambda: is_free(connection.port))
+        assert server.stderr is not None
+        said = server.stderr.read().splitlines()
+        assert [line.partition("serving: ")[2] for line in said] == [
+            "the server was killed: a worker ends"
+        ] * 2
 
 
 @needs_proc
