@@ -103,7 +103,7 @@ def test_a_terminal_gets_a_bar_and_a_file_does_not(
 
 @pytest.fixture
 def sigterm_is_harmless() -> Iterator[None]:
-    """Lets a signal that a command does not hear end no test, and sees that it is as before then."""
+    """Lets a signal that a command does not hear end no test; sees that it is as before then."""
     before = signal.signal(signal.SIGTERM, ignored)
     yield
     assert signal.signal(signal.SIGTERM, before) is ignored
