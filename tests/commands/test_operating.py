@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
+import sys
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -232,6 +235,24 @@ def test_write_openapi_says_what_it_wrote(tmp_path: Path) -> None:
     printed = run("write_openapi", str(file))
     addresses = len(json.loads(file.read_text(encoding="utf-8"))["paths"])
     assert printed.startswith(f"Wrote {file}: {addresses} addresses, ")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("which", ["stdout", "stderr"])
+def test_a_command_whose_reader_has_gone_ends_without_a_word(which: str, log_format: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    other = {"stdout": "stderr", "stderr": "stdout"}[which]
+    command = "help" if which == "stdout" else "nonsense"
+    ran = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "blog.settings", "LOG_FORMAT": log_format},
+        check=False,
+        **{which: writer, other: subprocess.PIPE},  # type: ignore[call-overload]
+    )
+    os.close(writer)
+    assert (ran.returncode, getattr(ran, other)) == (128 + signal.SIGPIPE, b"")
 
 
 @pytest.mark.parametrize("port", ["abc", "", "0", "65536", "123456", "-1"])
