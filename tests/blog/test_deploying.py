@@ -17,7 +17,8 @@ from django.core.management import load_command_class
 from blog import checks
 from blog.env import read_environment
 from blog.serving import LEAVE_SECONDS
-from tests.conftest import ROOT
+from tests.certificates import self_signed
+from tests.conftest import CANNOT_RUN_HERE, ROOT
 from tests.production import free_port
 
 DEPLOY = ROOT / "deploy"
@@ -188,3 +189,41 @@ def test_the_proxy_finds_the_services_and_is_not_cut_off_by_a_restart() -> None:
     assert int(kept) < LEAVE_SECONDS
     [most] = re.findall(r"client_max_body_size (\d+)k;", text)
     assert int(most) * 1024 == read_environment().max_body_bytes
+
+
+def documented_tls(version: tuple[int, ...]) -> str:
+    """Returns the file ``tls.conf`` that the documentation has for a version of nginx."""
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"\n\n((?:    .*\n)*    ssl_certificate .*\n(?:    .*\n)*)", text)
+    lines = [line.strip() for line in block.splitlines()]
+    if version < (1, 25, 1):
+        [instead] = re.findall(r"`(listen [^`]*)` in place of the first two lines", text)
+        lines[:2] = [instead]
+    return "\n".join(lines)
+
+
+def test_nginx_reads_what_the_documentation_says_of_tls(tmp_path: Path) -> None:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
+    [version] = re.findall(r"nginx/([0-9.]+)", said)
+    certificate = self_signed(tmp_path)
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    tls = documented_tls(tuple(map(int, version.split("."))))
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "tls.conf").write_text(
+        re.sub(r"/etc/nginx/tls/\S+(?=;)", str(certificate), tls), encoding="utf-8"
+    )
+    for named, here in {
+        r"server (web|stream):": "server 127.0.0.1:",
+        r"/etc/nginx/tls/": f"{tmp_path}/tls/",
+        r"/var/(cache|log)/nginx/": f"{tmp_path}/",
+    }.items():
+        text = re.sub(named, here, text)
+    whole = f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}\n}}\n"
+    (tmp_path / "nginx.conf").write_text(whole, encoding="utf-8")
+    command = [program, "-t", "-c", f"{tmp_path}/nginx.conf", "-p", f"{tmp_path}", "-e", "stderr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr
