@@ -1,7 +1,7 @@
 // The one form of a thread: it moves to the comment that it answers or changes, keeps what is typed
 // across reloads, sends it once however often it is pressed, and says what went wrong.
 import { button, clock, countDown, make, parse, Problem, recall, remember } from "./api.js";
-import { lengthOf, startText } from "./text.js";
+import { blame, lengthOf, pardon, startText } from "./text.js";
 import { joined, keptAt, loose, store } from "./waiting.js";
 
 /** A comment, a reply to a number, or a change.
@@ -40,8 +40,9 @@ export class WriteForm {
       if (isTrusted) {
         this.isTyped = true;
         this.wanted = "";
+        this.from = undefined;
       }
-      this.pardon(target.closest(".field") ?? target);
+      pardon(target.closest(".field") ?? target);
       this.keep();
     });
     // Another tab has sent or thrown away what it had here; this one's own words stay kept.
@@ -70,6 +71,16 @@ export class WriteForm {
 
   get label() {
     return this.target.edit ? this.view.t("save") : this.post;
+  }
+
+  /** What has the focus, in the thread or else on its page. */
+  get active() {
+    return this.view.focused ?? document.activeElement ?? document.body;
+  }
+
+  /** Whether the focus is still where it was when something was sent, and nothing was typed since. */
+  get isStill() {
+    return this.active === this.from;
   }
 
   get article() {
@@ -186,43 +197,24 @@ export class WriteForm {
     said.replaceChildren(text);
     said.hidden = false;
     view.say(text, { alert: true });
-    // The button that was pressed may be gone.
-    const focused = view.focused ?? document.activeElement ?? document.body;
-    if (focused === document.body || !focused.checkVisibility()) view.focus(said, true);
+    const { active } = this;
+    // The button that was pressed may be gone, or was never given the focus.
+    if (!active.checkVisibility() || (active === document.body && this.isStill)) view.focus(said, true);
   }
 
   clear() {
     if (this.said.contains(this.view.focused)) this.main.focus();
     this.said.hidden = true;
     if (this.note.matches(".notice")) this.note.hidden = true;
-    this.pardon(this.section);
+    pardon(this.section);
   }
 
-  /** Takes away the errors beside the fields in an element. @param {any} place */
-  pardon(place) {
-    for (const error of place.querySelectorAll(".errors, .error")) error.remove();
-    for (const input of place.querySelectorAll("[aria-invalid]")) {
-      input.closest(".field").classList.remove("has-error");
-      input.ariaInvalid = null;
-      input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/\S+_error\s*/, ""));
-    }
-  }
-
-  /** Puts errors beside their fields, the focus to the first. @param {any[]} errors */
+  /** Puts errors beside their fields, the focus to the first; who is elsewhere is told. @param {any[]} errors */
   refuse(errors) {
-    for (const { pointer, detail } of errors) {
-      const input = this.fields[pointer.replace("author", "name").match(/\w+$/)[0]];
-      if (!input?.id) {
-        this.tell(detail);
-        continue;
-      }
-      const id = `${input.id}_error`;
-      input.after(make("p", { class: "error", id }, detail));
-      input.closest(".field").classList.add("has-error");
-      input.ariaInvalid = "true";
-      input.setAttribute("aria-describedby", `${id} ${input.getAttribute("aria-describedby") ?? ""}`);
-    }
-    this.form.querySelector("[aria-invalid]")?.focus();
+    const others = errors.filter((error) => !blame(this.fields, error));
+    if (others[0]) this.tell(others.map(({ detail }) => detail).join(" "));
+    if (this.isStill) this.form.querySelector("[aria-invalid]")?.focus();
+    else this.view.say(errors.map(({ detail }) => detail).join(" "), { alert: true });
   }
 
   /** @param {SubmitEvent} event */
@@ -259,6 +251,7 @@ export class WriteForm {
     /** What is sent, and from where: the form may be elsewhere when the answer comes. */
     const sent = { ...body, target, draft, title: this.title.textContent };
     this.clear();
+    this.from = this.active;
     this.block(true, view.t("sending"));
     view.say(view.t("sending"));
     const pending = (this.pending ??= { text: source, key: crypto.getRandomValues(new Uint8Array(16)).join("") });
@@ -338,7 +331,7 @@ export class WriteForm {
     this.tell("lost");
     const again = button(this.view.t("try_again"), () => this.form.requestSubmit(this.main));
     this.said.append(" ", again);
-    again.focus();
+    if (this.isStill) again.focus();
   }
 
   /** @param {Problem} problem */
@@ -421,7 +414,7 @@ export class WriteForm {
         view.tell("own");
       });
     }
-    const isLeft = left === this.target && !this.isTyped;
+    const isLeft = left === this.target && this.isStill;
     const note = isLeft && isShown && data?.told !== "address_needed" ? told : said;
     if (note) {
       this.note.textContent = note;

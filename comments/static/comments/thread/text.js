@@ -1,5 +1,5 @@
-// Beside the text: how long it is, how it will look, quoting what somebody has selected, and the names
-// that may follow an "@".
+// Beside the text: how long it is, how it will look, quoting what somebody has selected, the names
+// that may follow an "@", and what is wrong with a field.
 import { button, make, parse, pause } from "./api.js";
 
 const UNSTORED =
@@ -10,6 +10,28 @@ const UNSTORED =
 export function lengthOf(text) {
   const lines = text.replace(/\r\n|[\r\v\f\x85\u2028\u2029]/g, "\n").replace(UNSTORED, "");
   return [...lines.normalize().replace(/^([^\S\n]*\n)+/, "").trimEnd()].length;
+}
+
+/** Takes away the errors beside the fields in an element. @param {any} place */
+export function pardon(place) {
+  for (const error of place.querySelectorAll(".errors, .error")) error.remove();
+  for (const input of place.querySelectorAll("[aria-invalid]")) {
+    input.closest(".field").classList.remove("has-error");
+    input.ariaInvalid = null;
+    input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/\S+_error\s*/, ""));
+  }
+}
+
+/** Puts an error beside its field; returns whether there is one. @param {any} fields @param {any} error */
+export function blame(fields, { pointer, detail }) {
+  const input = fields[pointer.replace("author", "name").match(/\w+$/)[0]];
+  if (!input?.id) return false;
+  const id = `${input.id}_error`;
+  input.after(make("p", { class: "error", id }, detail));
+  input.closest(".field").classList.add("has-error");
+  input.ariaInvalid = "true";
+  input.setAttribute("aria-describedby", `${id} ${input.getAttribute("aria-describedby") ?? ""}`);
+  return true;
 }
 
 /** @param {WriteForm} write */
