@@ -54,6 +54,8 @@ def test_what_is_written_in_each_tab_comes_back_there(
         value_of(third).to_have_value("Of the other. None")
         text_of(third).press_sequentially(" And more.")
         load_again(other)
+        value_of(other).to_have_value("Of the other. 1")
+        press(other, "Cancel")
         value_of(other).to_have_value("Of the other. None")
 
 

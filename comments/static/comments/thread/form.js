@@ -2,7 +2,7 @@
 // across reloads, sends it once however often it is pressed, and says what went wrong.
 import { button, clock, countDown, make, parse, Problem, recall, remember } from "./api.js";
 import { blame, lengthOf, pardon, startText } from "./text.js";
-import { joined, keptAt, loose, store } from "./waiting.js";
+import { joined, keptAt, keptHere, loose, store } from "./waiting.js";
 
 /** A comment, a reply to a number, or a change.
  * @typedef {{reply?: number, edit?: any}} Target */
@@ -56,7 +56,12 @@ export class WriteForm {
     addEventListener("beforeunload", (event) => loose.size && event.preventDefault(), view);
     const who = recall("who", view.api.base.origin) ?? {};
     for (const name in this.author) this.fields[name].value ||= who[name] ?? "";
-    this.aim({ reply: Number(this.fields.reply_to?.value) || undefined }, this.source.value);
+    const typed = this.source.value;
+    // A reply that was being written when the page was left is open again.
+    const begun = !typed && recall("begun", view.api.base.href, "sessionStorage");
+    const isThere = begun && keptHere(`${view.api.base}${begun}`) && view.article(begun)?.querySelector("[data-do=reply]");
+    const reply = Number(this.fields.reply_to?.value) || (isThere ? begun : undefined);
+    view.keep(() => this.aim({ reply }, typed));
   }
 
   get body() {
@@ -98,11 +103,15 @@ export class WriteForm {
 
   /** Brings the form back, and the focus to where it was opened. */
   close() {
-    const { article } = this;
+    const { view, article } = this;
     const { aim } = this.section.dataset;
     if (!aim) return;
+    this.begin();
     this.aim({});
-    this.view.focus(article?.querySelector(`[data-do=${aim}]`) ?? article ?? this.source);
+    // Its branch may be collapsed: what shows that again is before it.
+    const folds = view.all(".fold[aria-expanded=false]").filter((fold) => article?.compareDocumentPosition(fold) & Node.DOCUMENT_POSITION_PRECEDING);
+    const places = [article?.querySelector(`[data-do=${aim}]`), article, ...folds.reverse(), this.source];
+    view.focus(places.find((place) => place?.checkVisibility()));
   }
 
   /** Sets the form up, with the draft that belongs there.
@@ -149,6 +158,8 @@ export class WriteForm {
     const { focused } = view;
     const { selectionStart, selectionEnd } = source;
     before.after(section);
+    section.closest(".folded > details")?.setAttribute("open", "");
+    view.tell("marked");
     if (!section.contains(focused)) return;
     focused.focus();
     if (focused === source) source.setSelectionRange(selectionStart, selectionEnd);
@@ -173,7 +184,13 @@ export class WriteForm {
     const { body, author, pending } = this;
     const isNew = body.source.trim() && body.source !== this.target.edit?.source;
     store(this.draft, isNew ? { ...body, pending } : undefined, this.isTyped);
+    if (this.isTyped) this.begin(isNew ? this.target.reply : undefined);
     if (author) remember("who", this.view.api.base.origin, author);
+  }
+
+  /** Notes what is to be open when the page is loaded again in this tab. @param {number} [reply] */
+  begin(reply) {
+    remember("begun", this.view.api.base.href, reply, "sessionStorage");
   }
 
   discard() {
@@ -422,7 +439,10 @@ export class WriteForm {
       this.note.hidden = false;
     }
     view.say(said);
-    if (isLeft) view.focus((isShown && view.one(`[data-id="${id}"]`)) || source);
+    const shown = isShown && view.one(`[data-id="${id}"]`);
+    // Whatever it answers may be collapsed.
+    if (shown) view.keep(() => view.tell("reveal", { row: shown.closest("li") }));
+    if (isLeft) view.focus(shown || source);
     view.emit(what, { number, id });
   }
 }

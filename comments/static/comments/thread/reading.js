@@ -122,7 +122,6 @@ export function startReading(view) {
       return false;
     }
     view.tell("reveal", { row: article.closest("li") });
-    view.all("details:not([open])").forEach((fold) => (fold.open ||= fold.contains(article)));
     view.all(".is-sought").forEach((other) => other.classList.remove("is-sought"));
     article.classList.add("is-sought");
     article.scrollIntoView();
@@ -201,7 +200,8 @@ function startFolding(view) {
     const hidden = new Set();
     for (const row of view.all(":scope > .comments > li")) {
       const { number } = row.dataset;
-      row.hidden = hidden.has(row);
+      // What is being written stays in sight.
+      row.hidden = hidden.has(row) && !view.isHeld(row);
       if (!number) continue;
       const below = view.branch(row);
       const isFolded = folded.has(Number(number));
@@ -236,9 +236,11 @@ function startFolding(view) {
     const number = Number(/** @type {any} */ (button.closest("li[data-number]")).dataset.number);
     view.keep(() => set([number], !folded.has(number)));
   });
+  view.when("click", ".folded summary", ({ parentElement: fold }, event) => fold.open && view.isHeld(fold) && event.preventDefault());
   view.on("reveal", ({ row }) => {
     const hiding = view.all("li[data-number]").filter((each) => view.branch(each).includes(row));
     set(hiding.map((each) => Number(each.dataset.number)), false);
+    view.all("details:not([open])").forEach((fold) => (fold.open ||= fold.contains(row)));
   });
   for (const name of ["rows", "gone", "shown", "marked"]) view.on(name, refresh);
   refresh();

@@ -6,15 +6,18 @@ import { button, make, recall, remember } from "./api.js";
 /** Drafts that the browser did not take. @type {Map<string, any>} */
 export const loose = new Map();
 
+/** Returns what was typed in this tab. @param {string} draft @returns {any} */
+export const keptHere = (draft) => recall("drafts", draft, "sessionStorage");
+
 /** Returns what this tab has kept last; in a new tab, what any other has. @param {string} draft @returns {any} */
 export const keptAt = (draft) =>
-  loose.get(draft) ?? recall("drafts", draft, "sessionStorage") ?? recall("drafts", draft);
+  loose.get(draft) ?? keptHere(draft) ?? recall("drafts", draft);
 
 /** Keeps a draft; none forgets it, but not what another tab has written there.
  * @param {string} draft @param {any} [kept] @param {boolean} [isTyped] in this tab */
 export function store(draft, kept, isTyped) {
   const was = keptAt(draft);
-  const isHere = isTyped || recall("drafts", draft, "sessionStorage");
+  const isHere = isTyped || keptHere(draft);
   if (isHere) remember("drafts", draft, kept, "sessionStorage");
   if (kept || recall("drafts", draft)?.source === was?.source) remember("drafts", draft, kept);
   loose.delete(draft);
