@@ -6,13 +6,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from comments.models import Thread
+from comments.models import Comment, Thread
+from tests.browser.asking import asked_in_a_thread
 from tests.browser.holding import first_of, hold
 from tests.browser.pen import press, stored, text_of, warned, write
-from tests.browser.places import both_places, visitor
+from tests.browser.places import OWN, both_places, visitor
+from tests.making import make_moderator
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -105,3 +107,72 @@ def test_who_reads_elsewhere_stays_there_when_sending_ends(
             expect(notice).to_have_text("Your comment is here, as number 3.")
         expect(page.locator("#comment-1")).to_be_focused()
         assert page.locator("#comment-1").bounding_box() == before
+
+
+# --- who signs in meanwhile ------------------------------------------------------------------
+
+
+def sign_in(profile: BrowserContext, live_server: LiveServer) -> None:
+    """Signs in as a moderator, in another tab."""
+    tab = profile.new_page()
+    tab.goto(f"{live_server.url}/admin/login/?next=/admin/")
+    tab.locator("input[name=username]").fill("ida")
+    tab.locator("input[name=password]").fill("a-password-for-tests")
+    tab.locator("input[name=password]").press("Enter")
+    expect(tab.locator("#logout-form")).to_be_attached()
+    tab.close()
+
+
+def sign_out(profile: BrowserContext, live_server: LiveServer) -> None:
+    """Signs out, in another tab."""
+    tab = profile.new_page()
+    tab.goto(f"{live_server.url}/admin/")
+    tab.locator("#logout-form button").click()
+    expect(tab.locator("#logout-form")).to_have_count(0)
+    tab.close()
+
+
+def test_who_signs_in_while_writing_reads_under_which_name_he_writes_and_posts(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    asked_in_a_thread(lambda: make_moderator("ida"))
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        write(page, "Begun as a guest.")
+        sign_in(page.context, live_server)
+        press(page, "Post")
+        # Nobody is named publicly by a name that he has not seen.
+        expect(page.locator("#reply .notice")).to_have_text("You write as \u2068ida\u2069.")
+        expect(page.locator("#reply input[name=name]")).to_be_hidden()
+        expect(text_of(page)).to_have_value("Begun as a guest.")
+        assert len(stored()) == 2
+        press(page, "Post")
+        expect(page.locator("#comment-3 h3")).to_contain_text("ida")
+        expect(page.locator("#comment-3")).to_be_focused()
+    assert stored()[2:] == ["Begun as a guest."]
+
+
+def test_who_signs_out_and_in_again_votes_and_posts_without_a_word(
+    talk: Thread, live_server: LiveServer, chromium: str
+) -> None:
+    asked_in_a_thread(lambda: make_moderator("ida"))
+    with visitor(chromium, live_server, OWN) as visit:
+        page = visit()
+        sign_in(page.context, live_server)
+        page.reload()
+        expect(page.locator("#reply .writing-as")).to_contain_text("ida")
+        text_of(page).fill("Still ida.")
+        sign_out(page.context, live_server)
+        sign_in(page.context, live_server)
+        up = page.get_by_role("button", name="Vote comment 1 up")
+        with page.expect_response(lambda it: it.url.endswith("/vote/") and it.ok):
+            up.click()
+        sign_out(page.context, live_server)
+        sign_in(page.context, live_server)
+        press(page, "Post")
+        expect(page.locator("#comment-3")).to_be_focused()
+        expect(page.locator("#comment-3 h3")).to_contain_text("ida")
+        expect(warned(page)).to_be_empty()
+        expect(page.locator(".comment .error")).to_have_count(0)
+    made = asked_in_a_thread(lambda: Comment.objects.get(number=3).source)
+    assert made == "Still ida."

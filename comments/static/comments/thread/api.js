@@ -9,6 +9,7 @@
  * @property {number} [retries] after a lost connection or a 502 to 504; 1 for public reads
  * @property {AbortSignal} [signal]
  * @property {boolean} [keepalive] goes on when the page is left
+ * @property {() => Promise<void>} [renewed] called before it is sent with a new token of the page
  * @typedef {{pointer: string, code: string, detail: string}} FieldError
  */
 
@@ -214,13 +215,22 @@ export class Api {
     return token ? { Authorization: `Comment ${token}` } : {};
   }
 
+  /** Takes the token that this page has now. */
+  async #renew() {
+    const page = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(READ_WITHIN) });
+    /** @type {Fn} */
+    const fields = (within) => [...within.querySelectorAll("input[name=csrfmiddlewaretoken]")];
+    this.csrf = fields(parse(await page.text()))[0]?.value ?? "";
+    for (const field of fields(document)) field.value = this.csrf;
+  }
+
   /**
    * Returns what was answered, with its status and headers. Throws Problem.
    * @param {string} path @param {Asking & {isHtml?: boolean}} [asking]
    * @returns {Promise<{status: number, data: any, headers: Headers}>}
    */
   async json(path, asking = {}) {
-    const { method = "GET", body, signal, keepalive, isHtml } = asking;
+    const { method = "GET", body, signal, keepalive, isHtml, renewed } = asking;
     const { own = method !== "GET", retries = own ? 0 : 1, headers = {} } = asking;
     // Always of the same origin, by whichever name the site calls itself.
     const { pathname, search } = new URL(path, this.base);
@@ -250,7 +260,13 @@ export class Api {
         }
         if (status < 502 || tried >= retries) {
           const wait = Number(headers.get("Retry-After")) || 0;
-          throw new Problem(status, await answer.json().catch(() => null), wait);
+          const told = await answer.json().catch(() => null);
+          if (!told?.csrf || tried) throw new Problem(status, told, wait);
+          // Whoever has signed in since has another token.
+          await this.#renew();
+          await renewed?.();
+          sent["X-CSRFToken"] = this.csrf;
+          continue;
         }
       } catch (error) {
         if (error instanceof Problem || signal?.aborted) throw error;

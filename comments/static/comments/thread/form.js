@@ -106,7 +106,7 @@ export class WriteForm {
     const { view, article } = this;
     const { aim } = this.section.dataset;
     if (!aim) return;
-    this.begin();
+    remember("begun", view.api.base.href, undefined, "sessionStorage");
     this.aim({});
     // Its branch may be collapsed: what shows that again is before it.
     const folds = view.all(".fold[aria-expanded=false]").filter((fold) => article?.compareDocumentPosition(fold) & Node.DOCUMENT_POSITION_PRECEDING);
@@ -184,13 +184,8 @@ export class WriteForm {
     const { body, author, pending } = this;
     const isNew = body.source.trim() && body.source !== this.target.edit?.source;
     store(this.draft, isNew ? { ...body, pending } : undefined, this.isTyped);
-    if (this.isTyped) this.begin(isNew ? this.target.reply : undefined);
+    if (this.isTyped) remember("begun", this.view.api.base.href, isNew ? this.target.reply : undefined, "sessionStorage");
     if (author) remember("who", this.view.api.base.origin, author);
-  }
-
-  /** Notes what is to be open when the page is loaded again in this tab. @param {number} [reply] */
-  begin(reply) {
-    remember("begun", this.view.api.base.href, reply, "sessionStorage");
   }
 
   discard() {
@@ -293,6 +288,11 @@ export class WriteForm {
     let data;
     try {
       if (wrong[0]) throw new Problem(400, { errors: wrong });
+      how.renewed = async () => {
+        const now = (await view.refreshViewer()).viewer;
+        // Nobody writes under a name that he has not seen.
+        if (now && now.name !== viewer?.name) throw new Problem(403, { detail: view.t("writing_as", { name: `\u2068${now.name}\u2069` }) });
+      };
       ({ data } = await view.api.json(edit ? `../../comments/${edit.id}/` : "comments/", how));
     } catch (error) {
       if (this.hasLeft(sent)) return;
