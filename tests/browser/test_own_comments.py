@@ -267,7 +267,7 @@ def test_a_delete_that_fails_brings_the_comment_back_with_a_sentence(
         own.locator("[data-do=delete]").click()
         asked_in_a_thread(lambda: post(talk, "Quick.", name="Bo", to=3))
         page.clock.fast_forward(11_000)
-        expect(own.locator(".error")).to_contain_text("cannot be changed any more")
+        expect(own.locator(".error")).to_contain_text("Somebody has replied")
         expect(own.locator(".text")).to_be_visible()
         expect(own.locator("[data-do=delete]")).to_be_focused()
 

@@ -6,6 +6,10 @@ import { WriteForm } from "./form.js";
 import { startMentions, startQuoting } from "./text.js";
 
 const UNDO_SECONDS = 10;
+/** Seconds that a deletion may take to arrive. */
+const ON_ITS_WAY = 2;
+/** What is said of a text that was to be sent, and of nothing else. */
+const OF_TEXT = ["edit_window_expired", "thread_closed", "sanctioned"];
 const SIGNS = ["▲", "▼"];
 const VALUES = [1, -1];
 
@@ -53,10 +57,17 @@ function startOwn(view, write) {
   };
   /** @type {Fn} */
   const complain = (id, { code, message }) => {
-    const text = view.t(view.strings[code] ? code : message || "lost");
+    const text = view.t(view.strings[code] && !OF_TEXT.includes(code) ? code : message || "lost");
     note(id, make("p", { class: "error" }, text));
     view.say(text, { alert: true });
   };
+
+  /** Takes away what was said at comments other than this one. @param {any} [here] */
+  const forget = (here) => notes.forEach((said, id) => {
+    if (said.matches(".error") && (!here || !find(id)?.contains(here))) view.keep(() => note(id));
+  });
+  for (const name of ["click", "focusin"]) view.when(name, "*", (element) => forget(element));
+  addEventListener("keydown", ({ key }) => key === "Escape" && forget(), view);
 
   /** Returns the article of a comment that others do not see. @type {Fn} */
   const waiting = ({ id, version, state, held, html, author, written_at }) => {
@@ -87,8 +98,11 @@ function startOwn(view, write) {
   };
 
   /** Adds what this viewer may do, and takes away what no more. @param {any} answer */
-  const draw = ({ viewer, may, votes, comments, now }) => {
-    const ahead = now ? Date.now() - Date.parse(now) : 0;
+  const draw = (answer) => {
+    const { viewer, may, votes, now } = answer;
+    let { comments } = answer;
+    // As long as an answer is used, it tells what the time was when it came.
+    const ahead = (answer.ahead ??= now ? Date.now() - Date.parse(now) : 0);
     const were = mine;
     for (const id of answered.keys()) if (viewer || published(id)) answered.delete(id);
     comments = [...comments, ...answered.values()];
@@ -205,6 +219,7 @@ function startOwn(view, write) {
     const before = countsIn(box);
     const pressed = VALUES[[...box.querySelectorAll("button")].indexOf(vote)];
     const value = was === pressed ? undefined : pressed;
+    note(article.dataset.id);
     votes[number] = value;
     showVotes(box, value, before.map(/** @type {Fn} */ (n, nth) => n + Number(value === VALUES[nth]) - Number(was === VALUES[nth])));
     try {
@@ -243,6 +258,8 @@ function startOwn(view, write) {
     const { id, version } = article.dataset;
     if (write()?.article === article) write()?.close();
     const undo = button("", () => leave(false));
+    // It is done while it may be done, and can be taken back for a second at least.
+    const end = Math.min(UNDO_SECONDS, Math.max(1, ((mine.get(id)?.until || Infinity) - Date.now()) / 1000 - ON_ITS_WAY));
     const said = make("p", { class: "leaving" }, view.t("deleted"), " ", undo);
     /** Deletes it, or brings it back. @param {boolean} isMeant */
     const leave = async (isMeant) => {
@@ -283,12 +300,12 @@ function startOwn(view, write) {
     };
     leaving.set(id, () => leave(true));
     note(id, said);
-    const stop = countDown(Date.now() + UNDO_SECONDS * 1000, (left) => {
+    const stop = countDown(Date.now() + end * 1000, (left) => {
       undo.replaceChildren(view.t("undo"), make("span", { "aria-hidden": "true" }, ` (${left})`));
       if (!left) leave(true);
     });
     undo.focus();
-    view.say(view.t("deleted_say", { n: UNDO_SECONDS }));
+    view.say(view.t("deleted_say", { n: Math.ceil(end) }));
   });
   addEventListener("pagehide", () => leaving.forEach((leave) => leave()), view);
 
