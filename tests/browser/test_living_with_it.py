@@ -284,6 +284,9 @@ def test_going_back_without_a_connection_is_done_when_there_is_one(
         is_ready(page)
         choose(page, "Newest first")
         has_order(page, "Newest first")
+        # What was shown before is not kept over that.
+        page.reload()
+        is_ready(page)
         page.context.set_offline(True)
         page.evaluate("history.back()")
         expect(page.get_by_role("alert")).to_contain_text("could not be loaded")

@@ -11,6 +11,7 @@ const LATER = [
   loadWriting,
   async () => (await import("./thread/live.js")).startLive,
   async () => (await import("./thread/keyboard.js")).startKeyboard,
+  async () => (await import("./thread/returning.js")).startReturning,
 ];
 
 /** What is said while the server cannot be asked for its words. @type {Record<string, [string, string]>} */

@@ -62,6 +62,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Puts each of two where the other is. @param {any} one @param {any} other */
+export function swap(one, other) {
+  const gap = new Text();
+  one.replaceWith(gap);
+  other.replaceWith(one);
+  gap.replaceWith(other);
+}
+
 /** Returns a button. @param {string} text @param {(event: Event) => void} press
  * @param {Record<string, string>} attributes */
 export function button(text, press, attributes = {}) {

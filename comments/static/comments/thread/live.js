@@ -38,6 +38,8 @@ export function startLive(view) {
   let isMute = false;
   /** The newest version that the stream told of. */
   let heard = version;
+  /** The version of a page that is shown once more, as one left it. */
+  let old = Infinity;
   /** How often asking has failed in a row. */
   let tries = 0;
   /** @type {number | undefined} */
@@ -52,6 +54,8 @@ export function startLive(view) {
   const waiting = new Set();
   /** Of those that arrived the ones that answer another. @type {Set<number>} */
   const replies = new Set();
+  /** All that arrived. @type {Set<number>} */
+  const told = new Set();
   const pill = button("", async () => {
     const [number] = waiting;
     await view.visit(number);
@@ -235,8 +239,9 @@ export function startLive(view) {
     for (const number of fresh) {
       const row = rows.get(number) ?? view.row(number);
       // What was asked for and is not there is gone; one's own is nothing new, even if it had to wait.
-      if (rows.get(number) === null || (row && view.isOwn(row))) fresh.delete(number);
+      if (rows.get(number) === null || told.has(number) || (row && view.isOwn(row))) fresh.delete(number);
       else {
+        told.add(number);
         waiting.add(number);
         if (row?.dataset.parent) replies.add(number);
       }
@@ -264,6 +269,8 @@ export function startLive(view) {
     try {
       while (isBehind && !signal.aborted) {
         isBehind = false;
+        version = Math.min(version, old);
+        old = Infinity;
         // What was told of is in the address, so that no proxy answers with what it stored before.
         const { data } = await api.json(`changes/?since=${version}&v=${heard}`, { signal });
         if (data.version > version) await apply(data.changes, data.next ?? data.version);
@@ -347,6 +354,10 @@ export function startLive(view) {
     pill.remove();
   });
   view.on("rows", watch);
+  view.on("shown", () => {
+    old = Number(section.dataset.version);
+    if (old < version) catchUp();
+  });
   view.on("own", catchUp);
   view.on("gone", () => isBusy || catchUp());
   open();

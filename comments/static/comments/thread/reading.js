@@ -63,6 +63,7 @@ export function startReading(view) {
     const here = location.pathname + (isOwnPage ? search : location.search) + hash;
     history[isNew ? "pushState" : "replaceState"](isOwnPage ? null : history.state, "", here);
     shown = asked();
+    view.tell("arrive");
   }
 
   /**
@@ -94,6 +95,7 @@ export function startReading(view) {
    */
   const navigate = (find, to, isNew) =>
     load(find, (nodes, address) => {
+      view.tell("leave");
       shown = view.first = address;
       view.show(nodes.querySelector(".thread"));
       if (to) remember(to, isNew);
@@ -135,8 +137,9 @@ export function startReading(view) {
   };
 
   view.visit = async (number, from) => {
-    const isHere = !!view.article(number);
-    if ((await view.go(number, from)) && isHere) remember(`${location.search}#comment-${number}`);
+    view.tell("leave");
+    if (view.article(number)) remember(`${location.search}#comment-${number}`);
+    await view.go(number, from);
   };
 
   const PAGE = "a[data-sort], a.all, a.more, a.hole-link, a[data-ref], a.mention, a.number";
@@ -159,17 +162,23 @@ export function startReading(view) {
     await view.turn;
     const number = named(location.hash);
     if (number && isMeant(number)) await view.go(number, 0, false);
+    view.tell("arrive");
   }
 
   /** Shows what the address asks for. */
   async function follow() {
-    if (await navigate(() => asked() !== shown && asked())) await find();
+    if (isOwnPage && (await navigate(() => asked() !== shown && asked()))) await find();
   }
 
-  if (isOwnPage) {
-    for (const name of ["popstate", "online"]) addEventListener(name, follow, { signal });
-  }
-  addEventListener("hashchange", find, { signal });
+  addEventListener("popstate", async () => {
+    if (await view.inTurn(view.comeBack)) shown = asked();
+    else await follow();
+  }, { signal });
+  addEventListener("online", follow, { signal });
+  addEventListener("hashchange", async () => {
+    await view.turn;
+    if (!(await view.comeBack())) await find();
+  }, { signal });
 
   /** Marks mentions of the viewer. @param {HTMLElement[]} rows */
   async function mark(rows) {

@@ -1,6 +1,6 @@
 /** A thread as it is shown: its rows, what is said about it, and who looks at it. */
 
-import { make, scrollerOf } from "./api.js";
+import { make, scrollerOf, swap } from "./api.js";
 
 /** What of a section belongs to the page that is shown; the rest, such as the form, stays. */
 const PASSING = ".thread-header, .pages, .comments, .empty, .closed, .write-root, .notice";
@@ -24,10 +24,10 @@ const saying = (row) => {
 const rowIn = (section, number) => section.querySelector(`li[data-number="${number}"]`);
 
 /**
- * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone"
- * with detail.number; "shown" after another page of the thread; "form" with a new detail.form; "own"
- * after its writer put something in; "held" with what waits; "unseen" after that was put in;
- * "viewer" with an Answer; "state".
+ * Events (all CustomEvents): "rows" with detail.rows, li's that are new or were replaced; "gone" with
+ * detail.number; "shown" with the section that was shown before; "leave" and "arrive" around what the
+ * address tells; "form" with a new detail.form; "own" after its writer put something in; "held" with
+ * what waits; "unseen" after that was put in; "viewer" with an Answer.
  */
 export class View extends EventTarget {
   /**
@@ -64,6 +64,8 @@ export class View extends EventTarget {
     this.go = async () => false;
     /** Does that as a link does: with the address, and a way back. @type {(number: number, from?: number) => Promise<void>} */
     this.visit = async () => {};
+    /** Shows what was left where the history is now, if anything was; set by returning. */
+    this.comeBack = async () => false;
     /** @type {Promise<Answer> | undefined} */
     this.asked = undefined;
     this.regions = ["polite", "assertive"].map((live) => make("div", { class: "hidden says", "aria-live": live }));
@@ -220,7 +222,7 @@ export class View extends EventTarget {
     };
     const top = (/** @type {any} */ element) => element.getBoundingClientRect().top;
     const read = all.filter(this.isSeen);
-    if (focused && this.isSeen(focused)) read.unshift(article ?? focused);
+    if (focused !== this.section && focused && this.isSeen(focused)) read.unshift(article ?? focused);
     /** Of what is read, and of what stands there should it go. */
     const tops = read.map(top);
     // Where the thread is above or below the window, only its end can move something.
@@ -303,7 +305,7 @@ export class View extends EventTarget {
   #mark(old, row) {
     if (old.querySelector(".is-sought")) row.querySelector("article").classList.add("is-sought");
     row.querySelector("p").append(" ", ...old.querySelectorAll(".back"));
-    if (saying(old) === saying(row)) row.querySelector(".text")?.replaceWith(/** @type {any} */ (old.querySelector(".text")));
+    if (saying(old) && saying(old) === saying(row)) swap(row.querySelector(".text"), old.querySelector(".text"));
   }
 
   /** Refreshes rows whose forms have been closed. */
@@ -385,12 +387,12 @@ export class View extends EventTarget {
   /** Shows another section of this thread in this one's place; what is being written stays. @param {HTMLElement} fresh */
   show(fresh) {
     const { section } = this;
-    const was = section.dataset.state;
+    const was = /** @type {HTMLElement} */ (section.cloneNode());
     this.keep(() => {
       const write = this.one("#reply");
       for (const old of this.all("li[data-number]")) {
         const row = rowIn(fresh, numberOf(old));
-        if (row && this.isHeld(old)) row.replaceWith(this.#hold(old));
+        if (row && this.isHeld(old)) swap(row, this.#hold(old));
         else if (row) this.#mark(old, row);
       }
       for (const { dataset } of this.all("details[open] li[data-number]")) {
@@ -400,7 +402,8 @@ export class View extends EventTarget {
         if (name.startsWith("data-") && name !== "data-api") section.setAttribute(name, value);
       }
       const form = fresh.querySelector("#reply");
-      for (const child of [...section.children]) child.matches(PASSING) && child.remove();
+      this.one(":scope > .notice")?.remove();
+      was.append(...[...section.children].filter((child) => child.matches(PASSING)));
       section.prepend(...[...fresh.children].filter((child) => child.matches(PASSING)));
       if (write && !section.contains(write)) section.append(write);
       if (form && !write) {
@@ -408,13 +411,11 @@ export class View extends EventTarget {
         this.tell("form", { form });
       }
       // What somebody has begun to write is not taken away by a thread that closes.
-      if (write) write.hidden = !form && !write.querySelector("textarea")?.value;
+      if (write) write.hidden = section.dataset.state !== "open" && !write.querySelector("textarea")?.value;
       this.one(".thread-header").append(this.tools);
       this.tell("rows", { rows: this.all("li[data-number]") });
-      this.tell("shown");
+      this.tell("shown", was);
     });
-    const { state } = section.dataset;
-    if (state !== was) this.tell("state", { state });
   }
 
   /** Returns what concerns this viewer alone; asked once. @returns {Promise<Answer>} */
