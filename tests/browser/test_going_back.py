@@ -1,4 +1,4 @@
-"""Back, in Chromium: it leads to the comment that one was reading, with all that was loaded there."""
+"""Back, in Chromium: it leads to the comment that one was reading, and all that was loaded."""
 
 from __future__ import annotations
 

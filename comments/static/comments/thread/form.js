@@ -288,6 +288,7 @@ export class WriteForm {
     let data;
     try {
       if (wrong[0]) throw new Problem(400, { errors: wrong });
+      if (!edit) this.noteSent(true);
       how.renewed = async () => {
         const now = (await view.refreshViewer()).viewer;
         // Nobody writes under a name that he has not seen.
@@ -300,6 +301,7 @@ export class WriteForm {
       if (!error.status || error.status > 499) return this.lost();
       this.pending = undefined;
       this.keep();
+      if (!edit && error.code !== "idempotency_conflict") this.noteSent();
       // A random key that stands for the same request: it was stored, and its answer was lost.
       if (error.status === 412) {
         data = await this.standing(sent);
@@ -310,6 +312,11 @@ export class WriteForm {
     if (lacksAddress && data?.told === "untold") data.told = "address_needed";
     // What goes wrong now is not for the page to send again.
     await this.done(data, sent).catch(reportError);
+  }
+
+  /** Lets all tabs know what was sent from this browser. @param {true | number} [sent] the id, or that nobody knows it yet */
+  noteSent(sent) {
+    remember("sent", this.view.api.base.href, sent);
   }
 
   /** Returns whether the form has left what could not be sent, and says where that waits. @param {any} sent */
@@ -391,6 +398,7 @@ export class WriteForm {
     const { edit, reply } = target;
     if (data?.token) view.api.keepToken(data.token);
     if (data) view.own.add(`${data.id}`);
+    if (data) this.noteSent(data.id);
     const isHere = this.draft === draft;
     const kept = keptAt(draft);
     const typed = isHere ? source.value : kept?.source ?? "";

@@ -5,7 +5,7 @@
  * stream takes one as long as it lasts. So a tab has streams only while it is seen, and two at most.
  */
 
-import { button, pause, Problem } from "./api.js";
+import { button, pause, Problem, recall } from "./api.js";
 import { into, MORE, rowsIn } from "./reading.js";
 
 const POLL = 20_000;
@@ -210,6 +210,9 @@ export function startLive(view) {
       if (row || FRESH.includes(kind)) numbers.add(number);
       else if (NAMING.includes(kind)) elsewhere.add(number);
     }
+    const sent = recall("sent", api.base.href);
+    // What this browser has sent may be among it, from another tab, or with an answer that was lost.
+    if (fresh.size && sent && !view.own.has(`${sent}`)) await view.refreshViewer();
     /** @type {Map<number, any>} */
     const rows = new Map();
     let isMany = isOther || numbers.size + elsewhere.size > MANY;
@@ -358,6 +361,8 @@ export function startLive(view) {
     old = Number(section.dataset.version);
     if (old < version) catchUp();
   });
+  // Whose they are may be known only now.
+  view.on("viewer", ({ comments }) => comments.forEach((/** @type {any} */ { number }) => left(number)));
   view.on("own", catchUp);
   view.on("gone", () => isBusy || catchUp());
   open();

@@ -1,7 +1,7 @@
 // Writing, where it is read: replies in place, quoting, and what one has written, which is changed
 // within its time, deleted with ten seconds to think again, and shown to its author alone while it
 // waits for a moderator. And votes.
-import { button, clock, countDown, make, parse, remember } from "./api.js";
+import { button, clock, countDown, make, parse, recall, remember } from "./api.js";
 import { WriteForm } from "./form.js";
 import { startMentions, startQuoting } from "./text.js";
 
@@ -125,6 +125,8 @@ function startOwn(view, write) {
         const article = own.state === "published" ? find(own.id) : waiting(own);
         const choices = article?.querySelector(".choices");
         if (!choices) continue;
+        // It was taken for another's.
+        if (article.querySelector(".new, [name=vote]")) view.insert(own.number, { isLive: true }).catch(() => {});
         const by = article.querySelector("h3");
         if (by && !by.querySelector(".is-own")) by.append(" ", make("span", { class: "badge is-own" }, view.t("you")));
         for (const [name, isAllowed] of [["edit", own.until > Date.now() || may.moderate], ["delete", own.deletable]]) {
@@ -309,6 +311,13 @@ function startOwn(view, write) {
   });
   addEventListener("pagehide", () => leaving.forEach((leave) => leave()), view);
 
+  // What another tab has sent is one's own in this one, too.
+  addEventListener("storage", () => {
+    const id = recall("sent", api.base.href);
+    if (typeof id !== "number" || view.own.has(`${id}`)) return;
+    view.own.add(`${id}`);
+    view.refreshViewer();
+  }, view);
   const redraw = async () => draw(await view.viewer());
   view.on("viewer", draw);
   view.on("held", (comment) => answered.set(`${comment.id}`, comment));
