@@ -93,7 +93,7 @@ def check_site_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
             "domain in the admin, below Sites.",
             id=NO_SITE_NAME,
         )
-        for site in _asked(unnamed)
+        for site in asked(unnamed)
     ]
 
 
@@ -119,11 +119,11 @@ def check_postal_addresses(
             "Write it into the site's settings in the admin.",
             id=NO_POSTAL_ADDRESS,
         )
-        for site in _asked(silent)
+        for site in asked(silent)
     ]
 
 
-def _asked(sites: QuerySet[Any]) -> list[Any]:
+def asked(sites: QuerySet[Any]) -> list[Any]:
     """Returns what the database says; nothing where there is none, or it has no tables yet."""
     if _has_no_database_yet():
         return []

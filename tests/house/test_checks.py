@@ -203,6 +203,7 @@ def test_without_a_database_the_rest_is_said(tmp_path: Path, place: str) -> None
             **INHERITED,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "DATABASE_URL": f"sqlite:///{file}" if place == "file" else nobody,
+            "ALLOWED_HOSTS": "blog.example",
             "SITE_URL": "http://blog.example",
         },
         capture_output=True,
