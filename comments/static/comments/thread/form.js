@@ -198,6 +198,7 @@ export class WriteForm {
 
   /** The time for changes is over; what was typed can be copied. */
   expire() {
+    if (this.active === this.main) this.from = this.main;
     this.source.readOnly = this.main.hidden = true;
     this.tell("edit_window_expired");
   }
@@ -211,7 +212,8 @@ export class WriteForm {
     view.say(text, { alert: true });
     const { active } = this;
     // The button that was pressed may be gone, or was never given the focus.
-    if (!active.checkVisibility() || (active === document.body && this.isStill)) view.focus(said, true);
+    const isLost = active === document.body && (this.isStill || this.from?.checkVisibility() === false);
+    if (isLost || !active.checkVisibility()) view.focus(said, true);
   }
 
   clear() {
