@@ -1,7 +1,7 @@
 // The one form of a thread: it moves to the comment that it answers or changes, keeps what is typed
 // across reloads, sends it once however often it is pressed, and says what went wrong.
 import { button, clock, countDown, make, parse, Problem, recall, remember } from "./api.js";
-import { blame, lengthOf, pardon, startText } from "./text.js";
+import { blame, faultsOf, pardon, startText } from "./text.js";
 import { joined, keptAt, keptHere, loose, store } from "./waiting.js";
 
 /** A comment, a reply to a number, or a change.
@@ -273,14 +273,9 @@ export class WriteForm {
     // Whether a name is asked for, the viewer decides; who is quick does not know yet.
     const { viewer } = await view.viewer();
     const author = edit || section.matches(".is-known") ? undefined : this.author;
-    const over = lengthOf(source) - Number(view.section.dataset.maxChars);
-    const wrong = [];
-    if (author && !author.name.trim()) wrong.push({ pointer: "name", detail: view.t("name_needed") });
-    if (!source.trim()) wrong.push({ pointer: "source", detail: view.t("text_needed") });
-    if (over > 0) wrong.push({ pointer: "source", detail: view.t("too_long", { n: over }) });
     const lacksAddress = author && fields.tell?.value && !author.email.trim();
     // Of a guest who is known the server may have an address.
-    if (lacksAddress && !viewer) wrong.push({ pointer: "email", detail: view.t("address_needed") });
+    const wrong = faultsOf(view, source, author, lacksAddress && !viewer);
     const tell = fields.tell?.value ?? "";
     const form = { opened: fields.opened?.value ?? "", subject: fields.subject?.value ?? "" };
     /** @type {any} */
@@ -317,9 +312,7 @@ export class WriteForm {
   }
 
   /** Lets all tabs know what was sent from this browser. @param {true | number} [sent] the id, or that nobody knows it yet */
-  noteSent(sent) {
-    remember("sent", this.view.api.base.href, sent);
-  }
+  noteSent = (sent) => remember("sent", this.view.api.base.href, sent);
 
   /** Returns whether the form has left what could not be sent, and says where that waits. @param {any} sent */
   hasLeft({ target, draft, title }) {
@@ -443,11 +436,7 @@ export class WriteForm {
     }
     const isLeft = left === this.target && this.isStill;
     const note = isLeft && isShown && data?.told !== "address_needed" ? told : said;
-    if (note) {
-      this.note.textContent = note;
-      this.note.className = "notice";
-      this.note.hidden = false;
-    }
+    if (note) Object.assign(this.note, { textContent: note, className: "notice", hidden: false });
     view.say(said);
     const shown = isShown && view.one(`[data-id="${id}"]`);
     // Whatever it answers may be collapsed.

@@ -1,5 +1,5 @@
 // Beside the text: how long it is, how it will look, quoting what somebody has selected, the names
-// that may follow an "@", and what is wrong with a field.
+// that may follow an "@", and what is wrong with a comment or a field.
 import { button, make, parse, pause } from "./api.js";
 
 const UNSTORED =
@@ -10,6 +10,19 @@ const UNSTORED =
 export function lengthOf(text) {
   const lines = text.replace(/\r\n|[\r\v\f\x85\u2028\u2029]/g, "\n").replace(UNSTORED, "");
   return [...lines.normalize().replace(/^([^\S\n]*\n)+/, "").trimEnd()].length;
+}
+
+/** Returns what is wrong with a comment before it is sent, as the API would say it.
+ * @param {View} view @param {string} source @param {any} author none where no name is asked for
+ * @param {boolean} lacksAddress */
+export function faultsOf(view, source, author, lacksAddress) {
+  const over = lengthOf(source) - Number(view.section.dataset.maxChars);
+  const wrong = [];
+  if (author && !author.name.trim()) wrong.push({ pointer: "name", detail: view.t("name_needed") });
+  if (!source.trim()) wrong.push({ pointer: "source", detail: view.t("text_needed") });
+  if (over > 0) wrong.push({ pointer: "source", detail: view.t("too_long", { n: over }) });
+  if (lacksAddress) wrong.push({ pointer: "email", detail: view.t("address_needed") });
+  return wrong;
 }
 
 /** Takes away the errors beside the fields in an element. @param {any} place */
