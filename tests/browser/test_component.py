@@ -334,7 +334,9 @@ def test_the_address_of_the_hosts_page_names_a_comment(
         page.locator("#comment-2 .text a").click()
         expect(page).to_have_url(re.compile("#comment-1$"))
         page.go_back()
-        sought(page, 2)
+        # Back where one was: at the link, in the comment that is sought again.
+        expect(page.locator(".is-sought")).to_have_id("comment-2")
+        expect(page.locator("#comment-2 .text a")).to_be_focused()
         page.reload()
         sought(page, 2)
 

@@ -46,10 +46,11 @@ export function startKeyboard(view) {
 
   /** @param {number} step */
   function move(step) {
-    const all = view.all(".comment").filter((each) => each.checkVisibility());
-    const here = all.indexOf(view.focused?.closest(".comment"));
-    const first = all.findIndex((each) => each.getBoundingClientRect().bottom > 0);
-    const to = all[here < 0 ? Math.max(first, 0) : here + step];
+    const all = view.all(".comment");
+    let to = view.focused?.closest(".comment");
+    // Of a long list only those are looked at that may be meant; what is hidden has no place.
+    if (to) for (let at = all.indexOf(to) + step; (to = all[at]) && !to.checkVisibility(); ) at += step;
+    else to = all.find((each) => each.getBoundingClientRect().bottom > 0) ?? all[0];
     if (!to) return;
     view.focus(to, true);
     to.scrollIntoView({ block: "nearest" });

@@ -25,11 +25,12 @@ export function startReturning(view) {
     if (left.size > MOST) left.delete([...left.keys()][0]);
   }
 
-  /** Returns what is read, by comments and not by pixels, and what has the focus. @param {string} at */
+  /** Returns what is read, by comments and not by pixels, what is sought, and what has the focus. @param {string} at */
   const place = (at) => ({
     entry: at,
     page,
     focused: view.focused,
+    sought: view.one(".is-sought")?.id,
     tops: view.all(".comment[id]").filter(view.isSeen).map((each) => [each.id, each.getBoundingClientRect().top]),
   });
 
@@ -46,6 +47,8 @@ export function startReturning(view) {
       view.show(to.page.rows);
       page = to.page;
     }
+    view.all(".is-sought").forEach((other) => other.classList.remove("is-sought"));
+    if (to.sought) view.one(`#${to.sought}`)?.classList.add("is-sought");
     if (to.focused?.isConnected) view.focus(to.focused, true);
     // After the browser, which goes by pixels.
     requestAnimationFrame(() => {
