@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
 from comments.errors import NotFound
 from comments.queries.threads import ThreadHead
 from comments.views.links import place_on
-from comments.views.markup import rows_html
+from comments.views.markup import rows_html, thread_html
 from comments.views.showing import (
     Asked,
     Showing,
@@ -42,7 +41,7 @@ def section_html(*, head: ThreadHead, query: QueryDict, now: datetime, has_form:
     view = thread_view(_asked(head, query=query, now=now, has_form=has_form), showing)
     if showing.status == NotFound.status:
         raise NotFound(showing.notice)
-    return render_to_string("comments/section.html", {"thread": view})
+    return thread_html(view)
 
 
 def comment_html(*, head: ThreadHead, number: int, now: datetime) -> str:

@@ -1,61 +1,87 @@
-"""The rows of a thread as HTML: by Jinja, which takes a fifth of the time of Django's templates.
+"""A thread and its forms as HTML: by Jinja, which takes a fifth of the time of Django's templates.
 
-A page has a hundred of them. All else is printed by Django's templates, those of the forms that
-stand in a row among them: these come in by ``included``.
+Only what stands around them is printed by Django's templates, which have this by the tags of
+``comments/templatetags/comment_thread.py``. The words are in the templates as in those of Django,
+by ``{% translate %}``; a sentence with values is ``_('…') % {…}``, which escapes the values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.forms import BaseForm, BoundField
+from django.template.utils import get_app_template_dirs
 from django.utils.safestring import mark_safe
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from django.utils.translation import gettext
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
-from comments.views.rows import Row
+from comments.language import current_language, direction
+from comments.views.compiling import Compiler, Translate
 from comments.views.showing import ThreadView
 
-Include = Callable[[str, Row], str]
-"""Returns the HTML of a template of Django's that stands in this row."""
 
-
-def rows_html(thread: ThreadView, *, included: Include | None = None) -> str:
-    """Returns the rows of a page, as a list.
+def thread_html(thread: ThreadView, *, csrf: str = "") -> str:
+    """Returns a thread with its header, its comments and the form for another one.
 
     Args:
-        included: needed where a form stands in a row.
+        csrf: the field that a form of the page is sent with, as HTML.
     """
-    return mark_safe(_template("rows").render(thread=thread, **_open(thread, included)))
+    return _page("section", thread, csrf=csrf)
 
 
-def row_html(thread: ThreadView, row: Row, *, included: Include | None = None) -> str:
-    """Returns one row, without what stands around it in a list."""
-    one: Any = _template("comment").module
-    return mark_safe(str(one.comment(row, **_open(thread, included))))
+def subscribe_html(thread: ThreadView, *, csrf: str = "") -> str:
+    """Returns the form to subscribe, as ``thread_html`` does the thread."""
+    return _page("subscribe", thread, csrf=csrf)
 
 
-def _open(thread: ThreadView, included: Include | None) -> dict[str, Any]:
-    """Returns which forms stand in rows."""
-    showing = thread.showing
-    return {
-        "edit_id": showing.edit.comment_id if showing.edit is not None else None,
-        "delete_id": showing.delete.pk if showing.delete is not None else None,
-        "included": included,
-    }
+def rows_html(thread: ThreadView) -> str:
+    """Returns the rows alone, as a list."""
+    return _page("rows", thread)
+
+
+def errors_html(form: BaseForm) -> str:
+    """Returns what is wrong with a form, above its fields."""
+    fields: Any = _template("fields").module
+    return mark_safe(str(fields.errors(form)))
+
+
+def field_html(field: BoundField) -> str:
+    """Returns a field with its label, and what is said of it."""
+    fields: Any = _template("fields").module
+    return mark_safe(str(fields.field(field)))
+
+
+def _page(name: str, thread: ThreadView, *, csrf: str = "") -> str:
+    return mark_safe(_template(name).render(thread=thread, csrf=mark_safe(csrf)))
+
+
+def _template(name: str) -> Template:
+    return _environment(current_language()).get_template(f"comments/{name}.html")
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("comments", "jinja2"),
+def _environment(language: str) -> Environment:
+    """Returns the templates in a language, which is the one that is spoken now.
+
+    They are looked for in the apps in their order, so that a project's app that stands before
+    ``comments`` may have its own.
+    """
+    environment = Compiler(
+        loader=FileSystemLoader(get_app_template_dirs("jinja2")),
         autoescape=True,
         auto_reload=settings.DEBUG,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        extensions=[Translate],
     )
+    words = {"_": _said, "language": language, "direction": direction()}
+    environment.globals.update(words)
+    return environment
 
 
-def _template(name: str) -> Template:
-    return _environment().get_template(f"comments/{name}.html")
+def _said(text: str) -> Markup:
+    """Returns a sentence, in which there may be elements; into it only what is escaped comes."""
+    return Markup(gettext(text))  # noqa: S704

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from django.http import QueryDict
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from comments.conf import options
 from comments.errors import Malformed, NotFound, RateLimited, Refusal
@@ -216,6 +216,12 @@ class ThreadView:
     """Where search engines find this page, whatever else the address says."""
     reply_to: Row | None = None
     """The comment that the form answers; the form stands below it."""
+
+    @property
+    def count_words(self) -> str:
+        """Returns how many comments there are."""
+        count = self.head.visible_count
+        return ngettext("%(count)s comment", "%(count)s comments", count) % {"count": count}
 
     @property
     def strings(self) -> str:
