@@ -341,11 +341,12 @@ class Maker:
 
         short = self.place.last_number <= PAGE_SIZE
         number = item.number or 0
+        address = self.place.of_comment(number)
         row = Row(
             item=item,
             anchor=f"comment-{number}",
-            permalink=f"#comment-{number}" if short else self.place.of_comment(number),
-            address=self.place.of_comment(number),
+            permalink=f"#comment-{number}" if short else address,
+            address=address,
             indent=min(item.depth, DEEPEST_INDENT),
             text=relinked(item.html, address_of=self.place.of_comment, here=here),
             author_url=item.author_url if item.author_url.startswith(("http:", "https:")) else "",

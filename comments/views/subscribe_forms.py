@@ -24,11 +24,11 @@ from comments.rules.subscribing import LONGEST_ADDRESS, mail_address
 from comments.views.forms import (
     LONGEST_BAIT,
     NO_ADDRESS,
-    WIDGETS,
     is_key,
     new_key,
     sentence_for,
 )
+from comments.views.widgets import WIDGETS
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
