@@ -310,6 +310,17 @@ def test_a_closed_thread_has_a_sentence_and_no_form() -> None:
     assert Browser().open(f"{PAGE}?reply_to=1").find("reply") is None
 
 
+def test_what_comes_into_a_closed_thread_without_a_text_is_kept_as_nothing() -> None:
+    make_page()
+    browser = Browser()
+    token = browser.open(PAGE).get("reply").find(".//input[@name='csrfmiddlewaretoken']")
+    assert token is not None
+    Thread.objects.update(state=ThreadState.CLOSED)
+    sent = {"do": "post", "csrfmiddlewaretoken": token.get("value") or ""}
+    [page] = browser.post(PAGE, sent)
+    assert text_of(page.get("kept-text")) == ""
+
+
 def test_parameters_of_the_host_stay_in_every_link() -> None:
     fill(make_page(), 60)
     page = Browser().open(f"{PAGE}?lang=en")
