@@ -221,6 +221,7 @@ def test_a_delete_can_be_undone_for_ten_seconds(
         expect(own).to_have_count(0)
         expect(page.locator("#comment-2")).to_be_focused()
         expect(page.get_by_role("heading", name="2 comments")).to_be_visible()
+        page.wait_for_function("window.told.length === 2")
         assert page.evaluate("window.told") == [["posted", 3], ["deleted", 3]]
         assert 404 not in answers
     assert stored_visible() == 2

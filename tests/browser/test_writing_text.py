@@ -36,6 +36,8 @@ def test_a_draft_outlives_a_reload_for_each_comment_that_is_answered(
         text_of(page).fill("For **Ana**.")
         page.get_by_role("radio", name="Markdown").check()
         page.reload()
+        expect(text_of(page)).to_have_value("For **Ana**.")
+        press(page, "Cancel")
         expect(text_of(page)).to_have_value("For everybody. \U0001f600")
         expect(page.locator("#reply input[name=name]")).to_have_value("Cy")
         expect(said(page)).to_have_text("What you had begun to write here is back.")
