@@ -91,7 +91,9 @@ def test_what_cannot_be_found_is_told_of_no_more_but_what_cannot_be_loaded_is(
         # It goes, and the page does not hear of it.
         page.route("**/changes/?*", lambda route: route.abort())
         page.route("**/comments/53/**", lambda route: route.abort())
-        pill.click()
+        # Once that has been said, it looks whether the comment is there at all.
+        with page.expect_event("requestfailed", lambda one: "/comments/53/?" in one.url):
+            pill.click()
         expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
         expect(pill).to_have_text("1 new reply")
         page.unroute("**/comments/53/**")
