@@ -11,6 +11,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS
 
+from blog.env_values import truth_of
+
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
 POOLED = "blog.pooled"
@@ -65,13 +67,12 @@ def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
         )
         return config
     if engine == POSTGRESQL and (config.get("NAME") or "service" in options):
-        pool = str(options.pop("pool", "")).lower() in {"1", "true", "yes", "on"}
-        if pool:
+        if truth_of(str(options.pop("pool", "")), "?pool= of DATABASE_URL"):
             config["ENGINE"] = POOLED
             options["pool"] = dict(POOL)
         else:
             config.setdefault("CONN_MAX_AGE", 60)
-        _prepare(options)
+        _prepare(options, "DATABASE_URL")
         # One that the server has ended meanwhile is replaced, and no request fails by it.
         config["CONN_HEALTH_CHECKS"] = True
         return config
@@ -80,11 +81,11 @@ def database_settings(env: environ.Env, *, default: str) -> dict[str, Any]:
     )
 
 
-def _prepare(options: dict[str, Any]) -> None:
+def _prepare(options: dict[str, Any], variable: str) -> None:
     """Lets statements be prepared, unless the address says ``?prepare=off``."""
     # What is asked again and again is planned once for each connection. A pooler that hands
     # connections out for one transaction may know nothing of that.
-    prepare = str(options.pop("prepare", "on")).lower() not in {"0", "false", "no", "off"}
+    prepare = truth_of(str(options.pop("prepare", "")), f"?prepare= of {variable}", default=True)
     options["prepare_threshold"] = 5 if prepare else None
 
 
@@ -114,7 +115,7 @@ def _replica(env: environ.Env, address: str) -> dict[str, Any]:
             "DATABASE_REPLICA_URLS must be addresses of PostgreSQL with a database, as "
             "postgres://user@host/name, with commas between; none with ?pool=."
         )
-    _prepare(options)
+    _prepare(options, "DATABASE_REPLICA_URLS")
     options.setdefault("connect_timeout", CONNECT_SECONDS)
     # One that the server has ended meanwhile is replaced when it fails (queries/replicas.py).
     config.setdefault("CONN_MAX_AGE", 60)

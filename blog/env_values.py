@@ -24,7 +24,19 @@ def truth(env: environ.Env, name: str, *, default: bool = False) -> bool:
     Raises:
         ImproperlyConfigured: it is neither.
     """
-    text = env.str(name, default="").strip().lower()
+    return truth_of(env.str(name, default=""), name, default=default)
+
+
+def truth_of(text: str, name: str, *, default: bool = False) -> bool:
+    """Returns the yes or no that a text is; empty is the default.
+
+    Args:
+        name: what a sentence calls it.
+
+    Raises:
+        ImproperlyConfigured: it is neither.
+    """
+    text = text.strip().lower()
     if text and text not in TRUTH:
         raise ImproperlyConfigured(f"{name} must be on or off.")
     return TRUTH.get(text, default)

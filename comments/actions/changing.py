@@ -75,6 +75,7 @@ def edit_comment(
         writer_id=before.author_id,
         reply_to=before.reply_to,
         kept=resolved_names(before),
+        number=before.number,
     )
     screened = screen_text(
         thread_id=before.thread_id,
@@ -125,6 +126,7 @@ def _replace(
         writer_id=comment.author_id,
         reply_to=comment.reply_to,
         kept=resolved_names(comment),
+        number=comment.number,
     )
     Revision.objects.create(
         comment=comment,

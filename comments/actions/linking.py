@@ -94,17 +94,21 @@ def linked_text(
     writer_id: int | None,
     reply_to: Comment | None,
     kept: Mapping[str, int] | None = None,
+    number: int | None = None,
 ) -> LinkedText:
     """Returns a cleaned source rendered for a thread; at most three queries.
 
     Args:
         kept: whom names meant in the text that this one replaces: they go on meaning them.
+        number: of the comment, if it has one already.
     """
     known = what_is_known(
         thread_id=thread_id, source=source, writer_id=writer_id, reply_to=reply_to
     )
     known = Known({**known.people, **(kept or {})}, known.numbers)
-    rendered = render_known(thread_id=thread_id, source=source, format=format, known=known)
+    rendered = render_known(
+        thread_id=thread_id, source=source, format=format, known=known, number=number
+    )
     return LinkedText(source, format, known, rendered)
 
 
@@ -115,6 +119,7 @@ def linked_again(
     writer_id: int | None,
     reply_to: Comment | None,
     kept: Mapping[str, int] | None = None,
+    number: int | None = None,
 ) -> LinkedText:
     """Returns the text linked to who and what is there now, under the thread's lock.
 
@@ -128,7 +133,7 @@ def linked_again(
     if known == text.known:
         return text
     rendered = render_known(
-        thread_id=thread_id, source=text.source, format=text.format, known=known
+        thread_id=thread_id, source=text.source, format=text.format, known=known, number=number
     )
     return LinkedText(text.source, text.format, known, rendered)
 

@@ -21,13 +21,7 @@ from comments.errors import Refusal, ValidationFailed
 from comments.language import current_language, translated
 from comments.models import Frequency, Subscriber, Subscription
 from comments.rules.subscribing import LONGEST_ADDRESS, mail_address
-from comments.views.forms import (
-    LONGEST_BAIT,
-    NO_ADDRESS,
-    is_key,
-    new_key,
-    sentence_for,
-)
+from comments.views.forms import LONGEST_BAIT, NO_ADDRESS, is_key, new_key, sentence_for
 from comments.views.widgets import WIDGETS
 
 if TYPE_CHECKING:

@@ -188,3 +188,19 @@ def test_every_comment_of_one_who_is_there_already_leaves_older_texts_alone(
         post(thread, f"{index}: which @Adam?", name="Zoe")
     with django_assert_max_num_queries(35):
         post(thread, "It is me again.", by=adam)
+
+
+def test_an_edited_text_leads_to_what_was_said_before_it() -> None:
+    thread = make_thread()
+    adam = post(thread, name="Adam")
+    hello = post(thread, "@Adam hello", name="Zoe")
+    post(thread, "Later.", by=adam.participant)
+    edit_comment(
+        comment_id=hello.comment.pk,
+        editor=author_of(hello),
+        source="Well, @Adam, hello!",
+        format=None,
+        version=1,
+        now=later(1),
+    )
+    assert 'href="#comment-1"' in stored(hello).html

@@ -142,6 +142,8 @@ def test_what_is_set_holds(
         ("DATABASE_URL", "mysql://rejoinder@db/rejoinder"),
         ("DATABASE_URL", "postgres://rejoinder@db"),
         ("DATABASE_URL", "postgres://rejoinder@db:port/rejoinder"),
+        ("DATABASE_URL", "postgres://rejoinder@db/rejoinder?pool=maybe"),
+        ("DATABASE_URL", "postgres://rejoinder@db/rejoinder?prepare=maybe"),
         ("DEBUG", "maybe"),
         ("DEEP_REPLIES", "drop"),
         ("EMAIL_TLS", "tls"),
