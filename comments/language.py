@@ -7,6 +7,7 @@ for everybody. Programs are spoken to in English. Catalogs are in ``comments/loc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -162,9 +163,16 @@ def moment_pattern() -> str:
     return style.with_time.format(date=style.day, time="{hour}:{minute} {timeZoneName}")
 
 
-def moment_words(at: datetime) -> str:
-    """Returns a time in its own zone, as ``23 November 2026, 02:10 UTC``."""
+def moment_writer() -> Callable[[datetime], str]:
+    """Returns what writes a time in its own zone, as ``23 November 2026, 02:10 UTC``.
+
+    In the language that is spoken now: a page with a hundred times asks for it once.
+    """
     style = _style(current_language())
-    date_ = style.day.format(day=at.day, month=style.months[at.month - 1], year=at.year)
-    time = f"{at.hour:02}:{at.minute:02} {at.tzname()}"
-    return style.with_time.format(date=date_, time=time)
+
+    def words(at: datetime) -> str:
+        date_ = style.day.format(day=at.day, month=style.months[at.month - 1], year=at.year)
+        time = f"{at.hour:02}:{at.minute:02} {at.tzname()}"
+        return style.with_time.format(date=date_, time=time)
+
+    return words

@@ -16,7 +16,7 @@ from comments.language import (
     day_of_week,
     day_words,
     known_language,
-    moment_words,
+    moment_writer,
     numeral,
     speaking,
     translated,
@@ -104,7 +104,7 @@ def test_programs_read_a_sentence_as_a_string() -> None:
 )
 def test_dates_are_written_as_the_language_does_it(code: str, moment: str, day: str) -> None:
     with speaking(code):
-        assert moment_words(AT) == moment
+        assert moment_writer()(AT) == moment
         assert day_of_week(AT.date()).lower() == day.lower()
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
 from comments.errors import CursorInvalid, NotFound
@@ -29,13 +30,17 @@ from comments.queries.comments import (
 from comments.queries.cursors import read_cursor, write_cursor
 from comments.queries.statements import any_of
 from comments.queries.threads import ThreadHead
-from comments.rules.threading import end_of_subtree, numbers_in
+from comments.rules.threading import BYTES_PER_LEVEL, end_of_subtree, numbers_in
 from comments.words import gettext_noop
 
 BEST_ROOTS = 300
 """How many roots are put in order of score before the rest follows in order of number."""
 MAX_NODES = 500
 """The most comments in one answer of a tree."""
+FEW_REPLIES = 150
+"""So many replies below the roots of a page are read at once, whichever of them it shows."""
+_LEVELS = 2
+"""Levels of a tree, its roots among them, that one query for each of those below suffices for."""
 
 Position = list[Any]
 
@@ -341,13 +346,12 @@ def _below(base: Rows, roots: Sequence[Item], *, limit: int) -> dict[int, list[I
     found: dict[int, list[Item]] = {}
     if not wanted:
         return found
-    replies = base.where("comment.depth > 0")
     # The last root may hold a million replies: read no more than a page of it.
     *before, last = wanted
     if before:
-        whole = replies.where(any_of("comment.root_number"), before)
-        for row in whole.by("comment.root_number, comment.path").read():
+        for row in _replies_of(base, before).read():
             found.setdefault(row.root or 0, []).append(row)
+    replies = base.where("comment.depth > 0")
     for row in replies.where("comment.root_number = %s", last).read(limit + 1):
         found.setdefault(last, []).append(row)
     return found
@@ -359,23 +363,65 @@ def _grow(rows: list[Item], *, head: ThreadHead, shape: Shape) -> list[Item]:
 
 
 def _with_replies(rows: list[Item], *, head: ThreadHead, shape: Shape) -> list[Item]:
-    """Returns comments and, level by level, the replies shown below them: a query for each level.
+    """Returns comments and, level by level, the replies shown below them.
 
-    Reads ``per_parent`` replies of each by the stored position, so a parent of a million replies
-    costs what a parent of ten costs.
+    Shows ``per_parent`` replies of each by the stored position, so a parent of a million replies
+    costs what a parent of ten costs. A query for each level, or one for all where they are few.
     """
     found, level = list(rows), rows
+    at_once = _few_below(rows, head=head) if shape.depth > _LEVELS else None
     for _ in range(shape.depth - 1):
-        parents = [row.id for row in level if row.total_count]
+        parents = [row for row in level if row.total_count]
         room = shape.most - len(found)
         if not parents or room <= 0:
             break
-        children = Rows(
-            head,
-            f"{any_of('comment.parent_id')} AND comment.position < %s AND comment.reachable",
-            (parents, shape.per_parent),
-            "comment.position, comment.parent_id",
-        )
-        level = children.read(room)
+        if at_once is not None:
+            level = _children_in(at_once, parents, shape.per_parent)[:room]
+        else:
+            children = Rows(
+                head,
+                f"{any_of('comment.parent_id')} AND comment.position < %s AND comment.reachable",
+                ([row.id for row in parents], shape.per_parent),
+                "comment.position, comment.parent_id",
+            )
+            level = children.read(room)
         found += level
     return found
+
+
+def _few_below(rows: Sequence[Item], *, head: ThreadHead) -> dict[bytes, list[Item]] | None:
+    """Returns all replies below some roots, by the path of what they stand below: one query.
+
+    ``None`` where they are many, or these are no roots.
+    """
+    answered = [row for row in rows if row.total_count]
+    few = 0 < sum(row.total_count for row in answered) <= FEW_REPLIES
+    if not few or any(row.depth for row in answered):
+        return None
+    below = _replies_of(reachable_rows(head), [_number(row) for row in answered])
+    replies = below.read(FEW_REPLIES + 1)  # tombstones are not counted
+    if len(replies) > FEW_REPLIES:
+        return None
+    found: dict[bytes, list[Item]] = {}
+    for reply in replies:
+        found.setdefault(reply.path[:-BYTES_PER_LEVEL], []).append(reply)
+    return found
+
+
+def _children_in(
+    found: dict[bytes, list[Item]], parents: Sequence[Item], per_parent: int
+) -> list[Item]:
+    """Returns the first direct replies of each parent, in the order of the query of a level."""
+    children = [
+        (child.position, parent.id, child)
+        for parent in parents
+        for child in found.get(parent.path, ())
+        if child.position < per_parent
+    ]
+    return [child for _, _, child in sorted(children, key=itemgetter(0, 1))]
+
+
+def _replies_of(base: Rows, roots: list[int]) -> Rows:
+    """Returns all that stands below roots of these numbers, root by root in reading order."""
+    replies = base.where("comment.depth > 0").where(any_of("comment.root_number"), roots)
+    return replies.by("comment.root_number, comment.path")

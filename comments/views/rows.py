@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import ClassVar
 from urllib.parse import quote
 
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext, ngettext
 
-from comments.language import moment_words, translated
+from comments.language import moment_writer, translated
 from comments.models import RepliesPolicy, Status
 from comments.queries.comments import Item
 from comments.queries.listing import replies_cursor
@@ -61,12 +61,14 @@ class Moment:
     words: str
 
 
-def moment(time: datetime | None, *, zone: tzinfo) -> Moment | None:
+def moment(
+    time: datetime | None, *, zone: tzinfo, words: Callable[[datetime], str]
+) -> Moment | None:
     """Returns a time as it is printed. Not by Django's filter: that costs as much as the text."""
     if time is None:
         return None
     local = time.astimezone(zone)
-    return Moment(local.isoformat(), moment_words(local))
+    return Moment(local.isoformat(), words(local))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +144,13 @@ class Row:
     def level_words(self) -> str:
         """Returns how deep it stands and what it answers, for who does not see that."""
         answered = self.in_reply_to.number if self.in_reply_to is not None else 0
-        return mark_safe(self.words.level.format(level=self.level, number=answered))
+        return SafeString(self.words.level.format(level=self.level, number=answered))
 
     @property
     def in_reply_to_words(self) -> str:
         """Returns the words of the link to what it answers."""
         answered = self.in_reply_to.number if self.in_reply_to is not None else 0
-        return mark_safe(self.words.in_reply_to.format(number=answered))
+        return SafeString(self.words.in_reply_to.format(number=answered))
 
     @property
     def to_words(self) -> str:
@@ -166,7 +168,7 @@ class Row:
         return self._with_number(self.words.vote_down)
 
     def _with_number(self, words: str) -> str:
-        return mark_safe(words.format(number=self.item.number))
+        return SafeString(words.format(number=self.item.number))
 
     @property
     def why_unseen_words(self) -> str:
@@ -242,6 +244,7 @@ class Maker:
     api: str = ""
     """The API's address of the thread."""
     zone: tzinfo = field(default_factory=get_current_timezone)
+    moment_words: Callable[[datetime], str] = field(default_factory=moment_writer)
     words: RowWords = field(default_factory=row_words)
 
     def rows_from(self, items: Sequence[Item]) -> tuple[list[Row | Hole], range]:
@@ -351,8 +354,8 @@ class Maker:
             text=relinked(item.html, address_of=self.place.of_comment, here=here),
             author_url=item.author_url if item.author_url.startswith(("http:", "https:")) else "",
             badges=[translated(BADGES.get(badge, badge)) for badge in item.badges],
-            written=moment(item.written_at, zone=self.zone),
-            edited=moment(item.edited_at, zone=self.zone),
+            written=moment(item.written_at, zone=self.zone, words=self.moment_words),
+            edited=moment(item.edited_at, zone=self.zone, words=self.moment_words),
             in_reply_to=link(item.parent) if item.parent is not None else None,
             mentioned_in=[link(number) for number in item.referred_from[:BACKLINKS_SHOWN]],
             more_mentions=max(0, len(item.referred_from) - BACKLINKS_SHOWN),

@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from comments.actions.changing import delete_comment
-from comments.language import moment_words, speaking
+from comments.language import moment_writer, speaking
 from comments.models import Comment, Thread, Vote
 from tests.browser.asking import asked_in_a_thread
 from tests.browser.pen import (
@@ -81,7 +81,7 @@ def test_the_time_of_what_waits_is_written_as_every_other(
 
     def words_of(at: datetime) -> str:
         with speaking(lang):
-            return moment_words(at)
+            return moment_writer()(at)
 
     with visitor(chromium, live_server, ELSEWHERE, lang=lang) as visit:
         page = visit()

@@ -174,6 +174,41 @@ def test_tree_answer_holds_at_most_500_comments() -> None:
     assert sum(item.total_count - item.shown for item in page.items) == 40 + 40 * 13 - 500
 
 
+@pytest.mark.parametrize("sort", SORTS)
+def test_replies_read_at_once_are_those_that_are_read_level_by_level(
+    sort: Sort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = grown_thread(comments=60, seed=3, removed=9)
+    shapes = [
+        Shape(shape="tree", sort=sort, limit=limit, depth=depth, per_parent=per_parent, most=most)
+        for limit in (3, 50)
+        for depth in (1, 3, 4, 10)
+        for per_parent in (1, 2, 50)
+        for most in (4, 17, 500)
+    ]
+    at_once = [list(pages(thread, shape)) for shape in shapes]
+    monkeypatch.setattr("comments.queries.listing.FEW_REPLIES", 0)
+    for shape, found in zip(shapes, at_once, strict=True):
+        assert found == list(pages(thread, shape)), shape
+
+
+def test_replies_are_read_at_once_up_to_a_bound_that_tombstones_count_for(
+    django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = make_thread()
+    for to in (None, 1, 2, 3, 3):
+        post(thread, to=to)
+    gone = Comment.objects.get(thread=thread, number=2)
+    decide(comment_id=gone.pk, action="reject", now=later(1))
+    shape, known = Shape(shape="tree", depth=6), head(thread)
+    # Below the root are three comments that can be read, and a tombstone.
+    for few, queries in ((4, 3), (3, 6), (2, 5)):
+        monkeypatch.setattr("comments.queries.listing.FEW_REPLIES", few)
+        with django_assert_num_queries(queries):
+            page = list_comments(head=known, shape=shape, cursor=None)
+        assert numbers(list(walk(page.items))) == [1, 2, 3, 4, 5]
+
+
 def test_since_number_lists_arrivals_in_order() -> None:
     thread = grown_thread(removed=0)
     shape = Shape(since_number=30, limit=4)
@@ -212,7 +247,7 @@ QUERIES = [
     (Shape(sort="newest"), 2),
     (Shape(sort="best", limit=5), 4),
     (Shape(since_number=3), 2),
-    (Shape(shape="tree"), 4),
+    (Shape(shape="tree"), 3),
 ]
 
 

@@ -364,9 +364,9 @@ def test_the_number_of_queries_does_not_depend_on_the_thread(known: bool) -> Non
         with CaptureQueriesContext(connection) as queries:
             browser.open(f"/pages/{key}/")
         counts[key] = len(queries)
-    # The thread; rows; what they name. Of a long thread besides: each further level of replies.
+    # The thread; rows; what they name. Of a long thread besides: the replies.
     # A guest besides: who it is, the votes, what others do not see.
-    assert counts == ({"few": 6, "many": 11} if known else {"few": 3, "many": 8})
+    assert counts == ({"few": 6, "many": 7} if known else {"few": 3, "many": 4})
 
 
 def test_a_page_in_the_middle_of_a_thread_costs_the_same_wherever_it_is() -> None:
