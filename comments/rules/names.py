@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections import defaultdict
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from comments.rules.text_characters import (
     INVISIBLE,
@@ -135,15 +135,15 @@ def _look_alikes() -> dict[str, str]:
     be the target.
     """
     resource = files("confusable_homoglyphs").joinpath("confusables.json")
-    pairs = json.loads(resource.read_text(encoding="utf-8"))
-    neighbours: dict[str, set[str]] = defaultdict(set)
-    for raw, others in pairs.items():
-        # Right-to-left characters are wrapped in marks there, so that the file reads well.
-        one = raw.strip("\u200e\u200f")
-        for other in others:
-            two = other["c"].strip("\u200e\u200f")
-            neighbours[one].add(two)
-            neighbours[two].add(one)
+    # What is made on the way would stay with the process as memory: no names, and no sets.
+    pairs = json.loads(resource.read_text(encoding="utf-8"), object_hook=_without_names)
+    neighbours: dict[str, list[str]] = {}
+    for one, others in pairs.items():
+        for two in others:
+            for left, right in ((one, two), (two, one)):
+                known = neighbours.setdefault(left, [])
+                if right not in known:
+                    known.append(right)
     alike: dict[str, str] = {}
     for character, others in neighbours.items():
         if len(character) > 1:
@@ -161,3 +161,17 @@ def _look_alikes() -> dict[str, str]:
             alike[small] = alike[seen_as] = prototype.lower()
     alike["i"] = "l"
     return alike
+
+
+def _without_names(entry: dict[str, Any]) -> dict[str, Any] | str:
+    """Returns the character of a look-alike, which comes with its name, or all of them as they are.
+
+    Right-to-left characters are wrapped in marks there, so that the file reads well.
+    """
+    if entry.keys() == {"c", "n"}:
+        return _bare(entry["c"])
+    return {_bare(character): others for character, others in entry.items()}
+
+
+def _bare(character: str) -> str:
+    return character.strip("\u200e\u200f")
