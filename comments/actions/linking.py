@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
@@ -17,14 +18,16 @@ from django.db import transaction
 from comments.actions.recording import lock_thread, record, save_thread
 from comments.actions.storing import AT_ONCE, Store
 from comments.models import Comment, EventKind, Mention, Participation, Reference, Thread
-from comments.queries.people import latest_numbers, who_is_meant
+from comments.queries.people import has_namesakes, latest_numbers, who_is_meant
 from comments.queries.statements import fetch
 from comments.rules.mentions import probe_of, scan
 from comments.rules.names import name_key
 from comments.rules.rendering import MentionTarget, Rendered, render
 
-RELINKED = 100
-"""How many older comments are rendered again in one transaction."""
+LOOKED_AT = 100
+"""How many older comments are looked at in one step."""
+RELINKED = 10
+"""How many of them are rendered again in one transaction, for which the thread is locked."""
 FEW = 4
 """Names and numbers of a text that are stored with it, and not by themselves."""
 RENDER_SECONDS = 0.4
@@ -233,9 +236,19 @@ def link_older_texts(newcomer: Comment, *, now: datetime) -> bool:
     nothing waits, which is the usual case. Returns whether any may have been linked.
     """
     after, linked = 0, False
-    while ids := _waiting(newcomer, after=after):
-        if gaining := _gaining(ids, newcomer):
-            _link(thread_id=newcomer.thread_id, ids=gaining, now=now)
+    named_by = None
+    while waiting := _waiting(newcomer, after=after):
+        by_name = {comment_id for by_name, comment_id in waiting if by_name}
+        if by_name and named_by is None:
+            named_by = _named_by(newcomer)
+        numbered = {comment_id for by_name, comment_id in waiting if not by_name}
+        ids = sorted(numbered | by_name if named_by is not _NamedBy.NOBODY else numbered)
+        if not ids:
+            break
+        ids = ids[:LOOKED_AT]
+        gaining = _gaining(ids, newcomer, answers_alone=named_by is _NamedBy.ANSWERS)
+        for begin in range(0, len(gaining), RELINKED):
+            _link(thread_id=newcomer.thread_id, ids=gaining[begin : begin + RELINKED], now=now)
             linked = True
         after = ids[-1]
     return linked
@@ -249,14 +262,9 @@ def _link(*, thread_id: int, ids: list[int], now: datetime) -> None:
     save_thread(thread)
 
 
-def _waiting(newcomer: Comment, *, after: int) -> list[int]:
-    """Returns ids of comments, above ``after``, that may name this one or its author."""
-    rows = fetch(_WAITING, _waiting_parameters(newcomer, after=after))
-    by_number = {comment_id for by_name, comment_id in rows if not by_name}
-    by_name = {comment_id for by_name, comment_id in rows if by_name}
-    if by_name and not _is_first_under_this_name(newcomer):
-        by_name = set()
-    return sorted(by_number | by_name)[:RELINKED]
+def _waiting(newcomer: Comment, *, after: int) -> list[tuple[Any, ...]]:
+    """Returns ids of comments above ``after`` that may name this one (0) or its author (1)."""
+    return fetch(_WAITING, _waiting_parameters(newcomer, after=after))
 
 
 def _waiting_parameters(newcomer: Comment, *, after: int) -> Sequence[Any]:
@@ -265,7 +273,7 @@ def _waiting_parameters(newcomer: Comment, *, after: int) -> Sequence[Any]:
     if newcomer.visible and newcomer.author_id is not None:
         probe = probe_of(newcomer.author_name)[:320]
     thread = newcomer.thread_id
-    return thread, number, after, RELINKED, thread, probe, after, RELINKED
+    return thread, number, after, LOOKED_AT, thread, probe, after, LOOKED_AT
 
 
 _WAITING = """
@@ -283,37 +291,65 @@ _WAITING = """
 """
 
 
-def _gaining(ids: list[int], newcomer: Comment) -> list[int]:
-    """Returns those of ``ids`` whose text does name the comment or its author: one query.
+class _NamedBy(Enum):
+    """Which older texts a name may lead from to somebody who takes part by it from now on."""
 
-    A first word in common brings many ("@Guest 5" for every guest); reading the text tells them
-    apart far cheaper than rendering it.
-    """
-    key = name_key(newcomer.author_name)
-    texts = Comment.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "source")
-    gaining: list[int] = []
-    for pk, source in texts:
-        found = scan(source)
-        named = any(key == name for mention in found.mentions for name, _ in mention.keys)
-        if named or any(reference.number == newcomer.number for reference in found.references):
-            gaining.append(pk)
-    return gaining
+    ALL = auto()
+    ANSWERS = auto()
+    """To him: of several people of one name, whoever is answered is meant."""
+    NOBODY = auto()
 
 
-def _is_first_under_this_name(comment: Comment) -> bool:
-    """Returns whether its author had not yet written in the thread by this name.
+def _named_by(newcomer: Comment) -> _NamedBy:
+    """Returns which of the texts that wait for this name may mean the author of a new comment.
 
-    Texts that still wait for a name he had before wait because it is ambiguous: looking at them
-    again with each of his comments would let a flood of mentions slow everybody down.
+    Texts that wait for a name which somebody had before wait because it is ambiguous: looking at
+    them again with each comment by that name would let a flood of mentions slow everybody down.
+    One of two namesakes may have written the text, and does not mean himself.
     """
     earlier = Comment.objects.filter(
-        thread_id=comment.thread_id,
-        author_id=comment.author_id,
-        author_name=comment.author_name,
-        number__lt=comment.number,
+        thread_id=newcomer.thread_id,
+        author_id=newcomer.author_id,
+        number__lt=newcomer.number,
         visible=True,
     )
-    return not earlier.exists()
+    if earlier.filter(author_name=newcomer.author_name).exists():
+        return _NamedBy.NOBODY
+    author = newcomer.author
+    is_guest = author is not None and author.user_id is None and not author.subject
+    is_one_of_many = is_guest and has_namesakes(
+        thread_id=newcomer.thread_id,
+        name=newcomer.author_name,
+        participant_id=newcomer.author_id or 0,
+        most=2,
+    )
+    if not is_one_of_many:
+        return _NamedBy.ALL
+    return _NamedBy.ANSWERS if earlier.exists() else _NamedBy.NOBODY
+
+
+def _gaining(ids: list[int], newcomer: Comment, *, answers_alone: bool) -> list[int]:
+    """Returns those of ``ids`` whose text is linked to more than before, without any lock.
+
+    A first word in common brings many ("@Guest 5" for every guest); reading the text tells them
+    apart far cheaper than asking whom it means.
+
+    Args:
+        answers_alone: a name counts in answers to the newcomer's author only.
+    """
+    key = name_key(newcomer.author_name)
+    found: list[int] = []
+    older = Comment.objects.filter(pk__in=ids).select_related("reply_to").order_by("pk")
+    for comment in older:
+        may_name = not answers_alone or (
+            comment.reply_to is not None and comment.reply_to.author_id == newcomer.author_id
+        )
+        text = scan(comment.source)
+        named = may_name and any(key == n for one in text.mentions for n, _ in one.keys)
+        numbered = any(one.number == newcomer.number for one in text.references)
+        if (named or numbered) and _links_to_more(comment):
+            found.append(comment.pk)
+    return found
 
 
 def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
@@ -322,15 +358,20 @@ def relink(thread: Thread, comment: Comment, *, now: datetime) -> bool:
     A name that was resolved keeps its participant: what a mention means never moves. A text that
     cannot be rendered any more keeps what it has.
     """
-    known = _known_now(comment)
-    resolved, linked = resolved_names(comment), _linked(comment)
-    if known.people.keys() <= resolved.keys() and known.numbers <= linked:
+    if not _links_to_more(comment):
         return False
     known, rendered = render_again(comment)
     if rendered.failed or rendered.html == comment.html:
         return False
     replace_html(thread, comment, rendered=rendered, known=known, now=now)
     return True
+
+
+def _links_to_more(comment: Comment) -> bool:
+    """Returns whether a stored text names somebody, or a number, that it is not linked to yet."""
+    known = _known_now(comment)
+    are_linked = known.numbers <= _linked(comment)
+    return not (are_linked and known.people.keys() <= resolved_names(comment).keys())
 
 
 def render_again(comment: Comment) -> tuple[Known, Rendered]:

@@ -305,9 +305,9 @@ class Mention(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["thread", "probe"],
+                fields=["thread", "probe", "comment"],
                 condition=Q(participant__isnull=True),
-                name="mention_unresolved",
+                name="mention_waiting",
             ),
             # Without the unresolved ones: an index that held them would be taken for them, and
             # give every one of all threads.
@@ -365,7 +365,14 @@ class Participation(models.Model):
                 fields=["thread", "participant"], name="one_participation_per_thread"
             )
         ]
-        indexes = [models.Index(fields=["thread", "name_key"], name="participation_by_name")]
+        indexes = [
+            # By code points in every collation, so that names that begin alike stand together.
+            models.Index(
+                fields=["thread", "name_key", "participant"],
+                opclasses=["int8_ops", "varchar_pattern_ops", "int8_ops"],
+                name="participation_by_folded_name",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

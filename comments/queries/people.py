@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Mapping, Set
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
 
 from comments.queries.statements import any_of, fetch
 from comments.rules.names import name_key, name_skeleton
 
 NAMES_SHOWN = 10
+NAMESAKES = 100
+"""So many people of one name are told apart in a thread: it costs no more where thousands are."""
 
 
 def matching_participants(*, thread_id: int, start: str) -> list[tuple[str, int]]:
     """Returns names in this thread that begin with ``start``, with their latest comment's number.
 
-    One query, at most ``NAMES_SHOWN`` rows, in order of name. No address, no id. People of one name
-    are one row, as whoever wrote last under it spells it: a mention cannot tell them apart.
+    One query, at most ``NAMES_SHOWN`` rows, in order of the code points of the folded name. No
+    address, no id. People of one name are one row, as whoever wrote last under it spells it: a
+    mention cannot tell them apart. The ``NAMESAKES`` who came last are asked when they wrote.
     """
     key = name_key(start)
-    given = [thread_id, len(key), key, NAMES_SHOWN, thread_id, thread_id, NAMES_SHOWN + 1]
-    return [(name, number) for name, number in fetch(_NAMES, given)]
+    given = [thread_id, key, key + LAST, thread_id, key + LAST, NAMES_SHOWN - 1]
+    given += [thread_id, thread_id, NAMESAKES, NAMES_SHOWN]
+    return [(name, number) for name, number in fetch(_NAMES_ON[connection.vendor], given)]
 
+
+LAST = "\U0010ffff"
+"""The last code point, which no name has."""
 
 # From one name to the next by the index, past everybody who has the same, until there are enough.
 # No EXISTS and no join: PostgreSQL would read all comments of the thread for it, at each step.
+# By code points, whatever the collation of the database: else names that begin alike are not
+# beside one another in the index.
 _NAMES = """
     WITH RECURSIVE names (place, name_key) AS (
-        SELECT 0, CAST('' AS TEXT)
+        SELECT 0, CAST((
+            SELECT part.name_key FROM comments_participation part
+            WHERE part.thread_id = %s AND part.name_key {at_least} %s AND part.name_key {below} %s
+                AND {visible}
+            ORDER BY {by_name} LIMIT 1
+        ) AS TEXT)
         UNION ALL
         SELECT names.place + 1, CAST((
             SELECT part.name_key FROM comments_participation part
-            WHERE part.thread_id = %s AND part.name_key > names.name_key
-                AND SUBSTR(part.name_key, 1, %s) = %s
-                AND (
-                    SELECT 1 FROM comments_comment comment
-                    WHERE comment.author_id = part.participant_id
-                        AND comment.thread_id = part.thread_id AND comment.visible LIMIT 1
-                ) = 1
-            ORDER BY part.name_key LIMIT 1
+            WHERE part.thread_id = %s AND part.name_key {above} names.name_key
+                AND part.name_key {below} %s AND {visible}
+            ORDER BY {by_name} LIMIT 1
         ) AS TEXT)
         FROM names WHERE names.name_key IS NOT NULL AND names.place < %s
     )
@@ -52,23 +63,43 @@ _NAMES = """
         SELECT names.place, (
             SELECT MAX((
                 SELECT comment.number FROM comments_comment comment
-                WHERE comment.author_id = part.participant_id
-                    AND comment.thread_id = part.thread_id AND comment.visible
+                WHERE comment.author_id = latest.participant_id
+                    AND comment.thread_id = latest.thread_id AND comment.visible
                 ORDER BY comment.number DESC LIMIT 1
             ))
-            FROM comments_participation part
-            WHERE part.thread_id = %s AND part.name_key = names.name_key
+            FROM (
+                SELECT part.thread_id, part.participant_id FROM comments_participation part
+                WHERE part.thread_id = %s AND part.name_key = names.name_key AND {visible}
+                ORDER BY part.participant_id DESC LIMIT %s
+            ) latest
         ) AS number
         FROM names ORDER BY names.place LIMIT %s
     ) called
     WHERE called.number IS NOT NULL ORDER BY called.place
 """
+_VISIBLE = """(
+    SELECT 1 FROM comments_comment comment
+    WHERE comment.author_id = part.participant_id
+        AND comment.thread_id = part.thread_id AND comment.visible LIMIT 1
+) = 1"""
+_NAMES_ON = {
+    "postgresql": _NAMES.format(
+        at_least="~>=~",
+        above="~>~",
+        below="~<~",
+        by_name="part.name_key USING ~<~",
+        visible=_VISIBLE,
+    ),
+    "sqlite": _NAMES.format(
+        at_least=">=", above=">", below="<", by_name="part.name_key", visible=_VISIBLE
+    ),
+}
 
 
 def who_is_meant(
     *,
     thread_id: int,
-    keys: Collection[str],
+    keys: Set[str],
     writer_id: int | None,
     answered_author_id: int | None,
 ) -> Mapping[str, int]:
@@ -76,44 +107,65 @@ def who_is_meant(
 
     Only who has a comment that can be read takes part.
     Several of one name: the author of the comment replied to, else the only one with an
-    account, else nobody. The writer is not meant by a name of his own.
+    account, else nobody; nobody either where they are more than ``NAMESAKES``. The writer is not
+    meant by a name of his own.
     """
     if not keys:
         return {}
-    found: dict[str, list[tuple[int, bool]]] = {}
-    wanted = list(keys)
-    places = ", ".join(["%s"] * len(wanted))
-    rows = fetch(_WHO_IS_CALLED.format(places), [thread_id, writer_id or 0, *wanted])
-    for key, participant_id, has_account in rows:
-        found.setdefault(key, []).append((participant_id, bool(has_account)))
+    found: dict[str, dict[int, bool]] = {}
+    answered = answered_author_id if answered_author_id != writer_id else None
+    given = [json.dumps(sorted(keys)), thread_id, writer_id or 0, NAMESAKES + 1]
+    given += [thread_id, answered or 0]
+    for key, participant_id, has_account in fetch(_CALLED_ON[connection.vendor], given):
+        found.setdefault(key, {})[participant_id] = bool(has_account)
     meant: dict[str, int] = {}
-    for key, people in found.items():
-        ids = [participant_id for participant_id, _ in people]
-        with_account = [participant_id for participant_id, account in people if account]
-        if answered_author_id is not None and answered_author_id in ids:
-            meant[key] = answered_author_id
-        elif len(ids) == 1:
-            meant[key] = ids[0]
-        elif len(with_account) == 1:
-            meant[key] = with_account[0]
+    for key in keys & found.keys():
+        people = found[key]
+        with_account = [participant_id for participant_id, account in people.items() if account]
+        if answered in people:
+            meant[key] = answered
+        elif len(people) == 1:
+            (meant[key],) = people
+        elif len(with_account) == 1 and len(people) <= NAMESAKES:
+            (meant[key],) = with_account
     return meant
 
 
-_WHO_IS_CALLED = """
+_CALLED = """
     SELECT part.name_key, part.participant_id, person.user_id IS NOT NULL OR person.subject <> ''
-    FROM comments_participation part JOIN comments_participant person
-        ON person.id = part.participant_id
-    WHERE part.thread_id = %s AND part.participant_id <> %s AND part.name_key IN ({})
-        AND EXISTS (
-            SELECT 1 FROM comments_comment comment
-            WHERE comment.thread_id = part.thread_id AND comment.author_id = part.participant_id
-                AND comment.visible
-        )
+    FROM {each} JOIN comments_participant person ON person.id = part.participant_id
+    UNION ALL
+    SELECT part.name_key, part.participant_id, FALSE FROM comments_participation part
+    WHERE part.thread_id = %s AND part.participant_id = %s AND {visible}
 """
+_NAMESAKES = f"""
+    SELECT part.{{}} FROM comments_participation part
+    WHERE part.thread_id = %s AND part.name_key = each.value AND part.participant_id <> %s
+        AND {_VISIBLE}
+    LIMIT %s
+"""  # noqa: S608
+_CALLED_ON = {
+    "postgresql": _CALLED.format(
+        each="json_array_elements_text(CAST(%s AS json)) AS each(value) CROSS JOIN LATERAL "
+        f"({_NAMESAKES.format('*')}) part",
+        visible=_VISIBLE,
+    ),
+    "sqlite": _CALLED.format(
+        each="json_each(%s) AS each CROSS JOIN comments_participation part "
+        f"ON part.id IN ({_NAMESAKES.format('id')})",
+        visible=_VISIBLE,
+    ),
+}
+
+
+def has_namesakes(*, thread_id: int, name: str, participant_id: int, most: int) -> bool:
+    """Returns whether at least ``most`` others who take part in a thread have this name."""
+    given = [json.dumps([name_key(name)]), thread_id, participant_id, most, thread_id, 0]
+    return len(fetch(_CALLED_ON[connection.vendor], given)) >= most
 
 
 def latest_numbers(
-    *, thread_id: int, participant_ids: Collection[int], before: int | None = None
+    *, thread_id: int, participant_ids: Set[int], before: int | None = None
 ) -> dict[int, int]:
     """Returns the number of the latest visible comment of each participant: one query.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from comments.actions.changing import delete_comment, edit_comment
+from comments.actions.people import GuestName, Writer
+from comments.actions.posting import submit_comment
 from comments.actions.threads import change_thread
 from comments.models import Event, Mention, Participant, Reference
-from tests.making import author_of, decide, fresh, later, make_thread, post, stored
+from tests.making import NOW, author_of, decide, fresh, later, make_thread, post, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +192,86 @@ def test_every_comment_of_one_who_is_there_already_leaves_older_texts_alone(
         post(thread, f"{index}: which @Adam?", name="Zoe")
     with django_assert_max_num_queries(35):
         post(thread, "It is me again.", by=adam)
+
+
+def test_one_more_of_a_name_that_several_have_looks_at_no_text_again() -> None:
+    thread = make_thread()
+    post(thread, name="Sam")
+    post(thread, name="Sam")
+    counts = []
+    for texts in (2, 60):
+        for at in range(texts):
+            post(thread, f"@Sam and @Sam {at}?", name=f"Guest {at}")
+        with CaptureQueriesContext(connection) as queries:
+            post(thread, name="Sam")
+        counts.append(len(queries))
+        locks = [q for q in queries if '"comments_thread"' in q["sql"] and "UPDATE" in q["sql"]]
+        assert len(locks) == 1
+    assert counts[0] == counts[1]
+
+
+def test_what_cannot_be_linked_locks_nothing_for_somebody_with_an_account(
+    django_user_model: type,
+) -> None:
+    thread = make_thread()
+    for name in ("one", "two"):
+        user = django_user_model.objects.create_user(name, first_name="Sam")  # type: ignore[attr-defined]
+        post(thread, user=user)
+    waiting = [post(thread, "@Sam?", name=f"Guest {at}") for at in range(15)]
+    user = django_user_model.objects.create_user("three", first_name="Sam")  # type: ignore[attr-defined]
+    with CaptureQueriesContext(connection) as queries:
+        post(thread, user=user)
+    changed = [q for q in queries if '"comments_thread"' in q["sql"] and "UPDATE" in q["sql"]]
+    assert len(changed) == 1
+    assert {who for text in waiting for _, who in meant(text)} == {None}
+
+
+def test_who_takes_a_name_that_several_have_is_meant_by_answers_to_him() -> None:
+    thread = make_thread()
+    post(thread, name="Sam")
+    post(thread, name="Sam")
+    bob = post(thread, name="Bob")
+    answer = post(thread, "@Sam, you said so.", to=bob.comment.number, name="Zoe")
+    other = post(thread, "@Sam, and you?", name="Zoe")
+    writer = Writer(participant=bob.participant, guest=GuestName("Sam"))
+    submit_comment(
+        thread_id=thread.pk,
+        writer=writer,
+        source="Sam now.",
+        format="plain",
+        reply_to_number=None,
+        now=NOW,
+    )
+    assert meant(answer) == [("@Sam", bob.participant.pk)]
+    assert meant(other) == [("@Sam", None)]
+
+
+def test_a_name_that_only_its_writer_had_leads_to_the_next_who_has_it() -> None:
+    thread = make_thread()
+    sam = post(thread, name="Sam")
+    alone = post(thread, "@Sam, is another of us here?", by=sam.participant)
+    assert meant(alone) == [("@Sam", None)]
+    second = post(thread, name="Sam")
+    assert meant(alone) == [("@Sam", second.participant.pk)]
+
+
+def test_among_more_namesakes_than_are_told_apart_only_the_answered_one_is_meant(
+    django_user_model: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = make_thread()
+    user = django_user_model.objects.create_user("Sam")  # type: ignore[attr-defined]
+    known = post(thread, user=user)
+    guests = [post(thread, name="Sam") for _ in range(4)]
+    monkeypatch.setattr("comments.queries.people.NAMESAKES", 5)
+    assert meant(post(thread, "@Sam?", name="Zoe")) == [("@Sam", known.participant.pk)]
+    monkeypatch.setattr("comments.queries.people.NAMESAKES", 4)
+    assert meant(post(thread, "@Sam?", name="Zoe")) == [("@Sam", None)]
+    monkeypatch.setattr("comments.queries.people.NAMESAKES", 1)
+    for guest in guests:
+        answer = post(thread, "@Sam?", name="Zoe", to=guest.comment.number)
+        assert meant(answer) == [("@Sam", guest.participant.pk)]
+    own = post(thread, "@Sam?", by=guests[0].participant, to=guests[0].comment.number)
+    assert meant(own) == [("@Sam", None)]
 
 
 def test_an_edited_text_leads_to_what_was_said_before_it() -> None:

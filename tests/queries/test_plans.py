@@ -65,7 +65,7 @@ def take_along(head: ThreadHead) -> None:
         _take_along(root.thread, root, now=timezone.now())
 
 
-def waiting(head: ThreadHead) -> list[int]:
+def waiting(head: ThreadHead) -> object:
     newcomer = Comment.objects.filter(thread_id=head.id, visible=True, author__isnull=False)[0]
     return _waiting(newcomer, after=3)
 
@@ -93,7 +93,7 @@ def second_best(head: ThreadHead) -> None:
             "comments_vote_participant_id",
             lambda head: own_votes(thread_id=head.id, participant_id=somebody()),
         ),
-        ("mention_unresolved (thread_id=? AND probe=?)", waiting),
+        ("mention_waiting (thread_id=? AND probe=?", waiting),
         ("comment_latest (published_at>?)", lambda _: latest_on_site(1)),
         ("comment_latest (published_at=?)", lambda _: latest_on_site(1)),
         ("comment_best_roots (thread_id=?)", second_best),

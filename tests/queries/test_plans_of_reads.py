@@ -18,11 +18,13 @@ from django.db import connection
 from django.test import Client
 
 from comments.actions.generating import generate_thread
-from comments.models import Comment, Participant, Subscriber, Thread
+from comments.models import Comment, Participant, Participation, Subscriber, Thread
 from comments.queries.pages import page_store
+from comments.queries.people import who_is_meant
+from comments.rules.names import name_key, name_skeleton
 from tests.api.test_query_counts_large import READS, filled
 from tests.mailing import subscribed
-from tests.making import post
+from tests.making import NOW, post
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,7 @@ GROWING = {
     "comments_comment",
     "comments_event",
     "comments_mention",
+    "comments_participation",
     "comments_reference",
     "comments_vote",
     "comments_logrow",
@@ -223,6 +226,48 @@ def test_every_read_finds_by_an_index_and_touches_what_it_shows(asked: dict[str,
     found += check(Client(), named("/api/v1/viewer/?thread={key}"), **asked["token"])
     found += check(staff, named(*(STAFF if connection.vendor == "postgresql" else STAFF[:3])))
     assert not found, "\n".join(map(str, found))
+
+
+def crowd() -> Thread:
+    """Returns a thread in which everybody wrote once: half of them of one name."""
+    thread = generate_thread(site_id=1, key="crowd", comments=SIZE, seed=4)
+    mine = list(Comment.objects.filter(thread=thread, visible=True).order_by("pk"))
+    names = ["Guest" if at % 2 else f"Guest {at}" if at % 4 else f"Ann {at}" for at in range(SIZE)]
+    people = Participant.objects.bulk_create(
+        Participant(
+            site_id=1,
+            name=name,
+            name_key=name_key(name),
+            name_skeleton=name_skeleton(name),
+            created_at=NOW,
+        )
+        for name in names[: len(mine)]
+    )
+    thread.participations.all().delete()
+    for comment, person in zip(mine, people, strict=True):
+        comment.author, comment.author_name = person, person.name
+    Comment.objects.bulk_update(mine, ["author", "author_name"], batch_size=500)
+    Participation.objects.bulk_create(
+        Participation(thread=thread, participant=one, name=one.name, name_key=name_key(one.name))
+        for one in people
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return thread
+
+
+def test_names_are_found_in_a_crowd_as_among_few() -> None:
+    thread = crowd()
+    starts = ("", "a", "ann-1", "guest", "guest-7", "gues", "zoe", "ANN 12")
+    addresses = [f"/api/v1/threads/crowd/participants/?q={start}" for start in starts]
+    assert not (found := check(Client(), addresses)), "\n".join(map(str, found))
+    collected = Asked()
+    with connection.execute_wrapper(collected):
+        assert who_is_meant(
+            thread_id=thread.pk, keys={"guest", "ann-4", "zoe"}, writer_id=1, answered_author_id=2
+        ).keys() == {"ann-4"}
+    (asked,) = collected.statements
+    assert not faults(*asked)
 
 
 def test_a_plan_that_reads_the_whole_thread_is_told(asked: dict[str, Any]) -> None:
