@@ -88,6 +88,11 @@ STAFF = (
     "/admin/mail/",
     "/admin/mail/deliveries/",
     "/admin/mail/bounces/",
+    "/admin/moderation/rules/",
+    "/admin/",
+    "/api/v1/moderation/rules/",
+    "/health/ready",
+    "/",
 )
 
 
