@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from comments.models import Comment, Flag, LogKind, LogRow, Participant
-from comments.queries.logbook import standing_decisions
+from comments.queries.logbook import in_own_thread, standing_decisions
 from comments.rules.trust import Record
 
 LAST_DECISIONS = 5
@@ -32,7 +32,11 @@ def settle_trust(comment: Comment, *, now: datetime) -> None:
     if comment.author_id is None:
         return
     last = (
-        LogRow.objects.filter(comment_id=comment.pk, kind__in=[LogKind.DECISION, LogKind.UNDO])
+        LogRow.objects.filter(
+            in_own_thread(),
+            comment_id=comment.pk,
+            kind__in=[LogKind.DECISION, LogKind.UNDO],
+        )
         .order_by("-pk")
         .first()
     )

@@ -23,7 +23,7 @@ from comments.actions.outgoing import cancel_outgoing, plan_again
 from comments.actions.queueing import put_back
 from comments.errors import ActionImpossible, AlreadyDecided, NotFound, Refusal, StaleVersion
 from comments.models import Comment, LogKind, LogRow, RepliesPolicy
-from comments.queries.logbook import log_items, standing_decisions
+from comments.queries.logbook import in_own_thread, log_items, standing_decisions
 from comments.rules.moderation import READABLE
 
 
@@ -58,7 +58,7 @@ def undo_decision(
 def _undo(
     *, row_id: int, actor: Actor, now: datetime, site_id: int | None, reasons: Reasons, batch: str
 ) -> tuple[Comment, LogRow]:
-    decided = LogRow.objects.filter(pk=row_id).exclude(comment_id=None).first()
+    decided = LogRow.objects.filter(in_own_thread(), pk=row_id).first()
     if decided is None or (site_id is not None and decided.site_id != site_id):
         raise NotFound("There is no such decision.")
     thread, comment = locked_comment(decided.comment_id or 0, site_id=site_id)
@@ -146,7 +146,7 @@ def _check_nothing_since(comment: Comment, decided: LogRow) -> None:
     if comment.edits != decided.revision:
         raise StaleVersion(version=comment.version)
     flagged = LogRow.objects.filter(
-        comment_id=comment.pk, pk__gt=decided.pk, kind=LogKind.FLAGS
+        in_own_thread(), comment_id=comment.pk, pk__gt=decided.pk, kind=LogKind.FLAGS
     ).exists()
     if flagged:
         raise overtaken(comment, version=decided.comment_version)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from comments.models import Comment, LearnedModel, LogKind, LogRow, Revision
+from comments.queries.logbook import in_own_thread
 from comments.rules.learning_data import Decided, ModelDamaged, available
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ def decided_texts(site_id: int) -> Iterator[Decided]:
     text that was decided about, also if it was edited since. What was erased is left out. Three
     queries, and three for each ``BATCH`` texts.
     """
-    rows = LogRow.objects.filter(site_id=site_id, kind=LogKind.DECISION).order_by("-at", "-pk")
+    rows = LogRow.objects.filter(in_own_thread(), site_id=site_id, kind=LogKind.DECISION)
+    rows = rows.order_by("-at", "-pk")
     found = list(rows.values_list("pk", "comment_id", "revision", "to_status")[:MOST_DECISIONS])
     undone = set(
-        LogRow.objects.filter(site_id=site_id, kind=LogKind.UNDO).values_list(
+        LogRow.objects.filter(in_own_thread(), site_id=site_id, kind=LogKind.UNDO).values_list(
             "undoes_id", flat=True
         )
     )

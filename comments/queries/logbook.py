@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, QuerySet
+from django.contrib.sites.models import Site
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
-from comments.models import ActorKind, LogKind, LogRow, LogText, SiteChain, Thread
+from comments.models import ActorKind, Comment, LogKind, LogRow, LogText, SiteChain, Thread
 from comments.queries.statements import objects_by_id
 from comments.rules.logbook import HASHED, ChainedRow, Fault, faults_in, text_digest
 
@@ -18,11 +19,26 @@ AT_ONCE = 100
 """Rows that are fetched in one go to be verified."""
 
 
+def in_own_thread() -> Exists:
+    """Returns the condition that a row stands in the chain of the thread its comment is in.
+
+    Whoever decides by what the record says of a comment asks for it: a row that was put anywhere
+    else has no effect. Asked of each row by itself, so that the index of comments still serves.
+    """
+    return Exists(
+        Comment.objects.filter(
+            pk=OuterRef("comment_id"),
+            thread_id=OuterRef("thread_id"),
+            thread__site_id=OuterRef("site_id"),
+        )
+    )
+
+
 def standing_decisions(comment_id: int) -> QuerySet[LogRow]:
     """Returns the decisions of moderators about a comment that were not undone, newest first."""
-    undone = LogRow.objects.filter(undoes_id=OuterRef("pk"))
+    undone = LogRow.objects.filter(in_own_thread(), undoes_id=OuterRef("pk"))
     return (
-        LogRow.objects.filter(comment_id=comment_id, kind=LogKind.DECISION)
+        LogRow.objects.filter(in_own_thread(), comment_id=comment_id, kind=LogKind.DECISION)
         .exclude(Exists(undone))
         .order_by("-id")
     )
@@ -30,7 +46,7 @@ def standing_decisions(comment_id: int) -> QuerySet[LogRow]:
 
 def last_change(comment_id: int) -> LogRow | None:
     """Returns the row that gave the comment its present status, ``None`` if it was imported."""
-    rows = LogRow.objects.filter(comment_id=comment_id, kind__in=STATE_KINDS)
+    rows = LogRow.objects.filter(in_own_thread(), comment_id=comment_id, kind__in=STATE_KINDS)
     return rows.order_by("-id").first()
 
 
@@ -98,7 +114,7 @@ def verify_thread(
 
 
 def verify_site(site_id: int) -> Iterator[Fault]:
-    """Yields what is wrong with the chain of a site, and rows that belong to no chain."""
+    """Yields what is wrong with the chain of a site."""
     end = SiteChain.objects.filter(pk=site_id).first() or SiteChain(site_id=site_id)
     rows = LogRow.objects.filter(site_id=site_id, thread_id=0)
     yield from faults_in(_chained(rows), length=end.length, head=end.head)
@@ -106,10 +122,22 @@ def verify_site(site_id: int) -> Iterator[Fault]:
 
 
 def rows_without_chain() -> Iterator[Fault]:
-    """Yields rows that name a thread of another site or one that never was."""
+    """Yields rows in no chain that there is, or in another than that of their comment's thread."""
+    sites = Site.objects.filter(pk=OuterRef("site_id"))
     threads = Thread.objects.filter(pk=OuterRef("thread_id"), site_id=OuterRef("site_id"))
-    for row in LogRow.objects.exclude(thread_id=0).exclude(Exists(threads)).order_by("pk"):
-        yield Fault("inserted", row.position, row.pk, f"there is no thread {row.thread_id}")
+    comments = Comment.objects.filter(pk=OuterRef("comment_id"))
+    elsewhere = comments.exclude(thread_id=OuterRef("thread_id"))
+    why = Case(
+        When(~Exists(sites), then=Value("there is no site {0.site_id}")),
+        When(
+            ~Q(thread_id=0) & ~Exists(threads),
+            then=Value("site {0.site_id} has no thread {0.thread_id}"),
+        ),
+        When(Exists(elsewhere), then=Value("comment {0.comment_id} is in another thread")),
+    )
+    rows = LogRow.objects.annotate(why=why).filter(why__isnull=False).order_by("pk")
+    for row in rows.iterator(AT_ONCE):
+        yield Fault("inserted", row.position, row.pk, row.why.format(row))
 
 
 def _chained(

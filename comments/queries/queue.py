@@ -166,7 +166,7 @@ def _with_surroundings(items: list[QueueItem], *, now: datetime) -> list[Waiting
             flag.participant = people.get(flag.participant_id or 0)
     siblings = _siblings(comments.values())
     by_author = _decisions_by_author(comments.values())
-    by_comment = _decisions_by_comment(ids)
+    by_comment = _decisions_by_comment(comments)
     screenings = {
         screening.comment_id: screening
         for screening in _about(Screening, ids, "TRUE")
@@ -254,10 +254,13 @@ def _decisions_by_author(comments: Iterable[Comment]) -> dict[int, list[dict[str
     }
 
 
-def _decisions_by_comment(ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def _decisions_by_comment(comments: Mapping[int, Comment]) -> dict[int, list[dict[str, Any]]]:
     grouped: dict[int, list[LogRow]] = defaultdict(list)
-    for row in _about(LogRow, ids, _DECIDED):
-        grouped[row.comment_id or 0].append(row)
+    for row in _about(LogRow, list(comments), _DECIDED):
+        comment = comments[row.comment_id or 0]
+        # Of the chain of its own thread, as in ``in_own_thread``.
+        if (row.site_id, row.thread_id) == (comment.thread.site_id, comment.thread_id):
+            grouped[comment.pk].append(row)
     return _as_items(grouped)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from django.db.models import Count, F, QuerySet
 
 from comments.models import Comment, LearnedModel, LogKind, LogRow, RuleVersion, Sanction, Screening
+from comments.queries.logbook import in_own_thread
 from comments.rules.moderation import READABLE
 from comments.rules.ruling import RuleFields, hits_alike
 from comments.rules.screening import AuthorFacts, Facts, Neighbour, Rule, Signal, evaluate_all
@@ -177,7 +178,8 @@ class _Walk:
 
     def _read_decisions(self, new: set[int]) -> None:
         written = dict(Comment.objects.filter(author__in=new).values_list("pk", "author_id"))
-        rows = LogRow.objects.filter(comment_id__in=Comment.objects.filter(author__in=new))
+        theirs = Comment.objects.filter(author__in=new)
+        rows = LogRow.objects.filter(in_own_thread(), comment_id__in=theirs)
         for (comment_id, _), (status, at) in _standing(rows).items():
             refused = _REFUSED.get(status)
             if refused is not None:
@@ -241,14 +243,15 @@ class _Walk:
 
 def _decided(batch: Sequence[Comment]) -> dict[tuple[int, int], str]:
     """Returns what moderators made of each comment and revision, if that stands; one query."""
-    rows = LogRow.objects.filter(comment_id__in=[comment.pk for comment in batch])
+    ids = [comment.pk for comment in batch]
+    rows = LogRow.objects.filter(in_own_thread(), comment_id__in=ids)
     return {key: status for key, (status, _) in _standing(rows).items()}
 
 
 def _verdicts(batch: Sequence[Comment]) -> dict[tuple[int | None, int], str]:
     """Returns what each text became when it came, by comment and revision; one query."""
     ids = [comment.pk for comment in batch]
-    rows = LogRow.objects.filter(comment_id__in=ids, kind=LogKind.VERDICT)
+    rows = LogRow.objects.filter(in_own_thread(), comment_id__in=ids, kind=LogKind.VERDICT)
     return {
         (comment_id, revision): status
         for comment_id, revision, status in rows.values_list("comment_id", "revision", "to_status")

@@ -8,13 +8,24 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from comments.actions.erasing import erase_comment
 from comments.actions.moderating import Reasons, decide
 from comments.actions.rebuilding import mismatches
 from comments.actions.sanctioning import impose_sanction
-from comments.models import Comment, LogRow, LogText, Sanction, Thread
-from comments.queries.logbook import verify_thread
+from comments.actions.undoing import undo_decision
+from comments.errors import NotFound
+from comments.models import Comment, LogRow, LogText, Participant, Sanction, Thread
+from comments.queries.learning import decided_texts
+from comments.queries.logbook import (
+    last_change,
+    rows_without_chain,
+    standing_decisions,
+    verify_thread,
+)
+from comments.queries.queue import waiting_for
+from comments.queries.simulating import _decided
 from comments.rules.logbook import Fault
 from tests.making import NOW, SOMEBODY, fresh, later, make_thread, post
 
@@ -161,3 +172,97 @@ def test_commands_say_that_all_is_well_or_name_what_is_not(thread: Thread) -> No
     with pytest.raises(CommandError, match="1 faults"):
         call_command("verify_log", stdout=out)
     assert f"site 1, position 1: changed row {row.pk}" in out.getvalue()
+
+
+# --- rows that were put where no action writes them ---------------------------------------------
+
+ASTRAY = {
+    "a site that is not there": {"site_id": 77, "thread_id": 0},
+    "the chain of the site": {"thread_id": 0},
+    "a thread that is not there": {"thread_id": 10**9},
+    "its thread, of another site": {"site_id": 77},
+    "another thread": {"thread_id": -1},
+}
+"""Where the row is put, as ``forge`` takes it; -1 is a thread that is there."""
+
+
+def forge(comment: Comment, **columns: Any) -> LogRow:
+    """Puts a decision about a comment into the record, which no trigger refuses."""
+    if columns.get("thread_id") == -1:
+        columns["thread_id"] = make_thread("elsewhere").pk
+    placed = {"site_id": 1, "thread_id": comment.thread_id, "position": 99, "at": later(99)}
+    decided = {
+        "kind": "decision",
+        "action": "approve",
+        "from_status": "held",
+        "to_status": "approved",
+        "evidence": {"policy": ["keep", "keep"], "held_reason": "", "place": None},
+    }
+    return LogRow.objects.create(
+        comment_id=comment.pk, row_hash="0" * 64, **{**placed, **decided, **columns}
+    )
+
+
+@pytest.fixture
+def held() -> Comment:
+    """Returns a comment that a moderator has held: the second row of its chain."""
+    comment = post(make_thread("with-one")).comment
+    decide(comment_id=comment.pk, action="hold", actor=SOMEBODY, now=NOW)
+    return Comment.objects.get(pk=comment.pk)
+
+
+@pytest.mark.parametrize("place", ASTRAY.values(), ids=ASTRAY)
+def test_a_row_beside_the_chain_of_its_comment_is_found(
+    held: Comment, place: dict[str, Any]
+) -> None:
+    row = forge(held, **place)
+    out = StringIO()
+    with pytest.raises(CommandError, match="faults in the record"):
+        call_command("verify_log", stdout=out)
+    assert f"no chain, position 99: inserted row {row.pk}: " in out.getvalue()
+
+
+@pytest.mark.parametrize("place", ASTRAY.values(), ids=ASTRAY)
+def test_a_row_beside_the_chain_of_its_comment_has_no_effect(
+    held: Comment, place: dict[str, Any]
+) -> None:
+    real = LogRow.objects.get(comment_id=held.pk, kind="decision")
+    row = forge(held, **place)
+    assert last_change(held.pk) == real
+    assert list(standing_decisions(held.pk)) == [real]
+    assert _decided([held]) == {(held.pk, 0): "held"}
+    assert list(decided_texts(1)) == []
+    (waiting,) = waiting_for([held.pk], site_id=1, now=NOW)
+    assert [item["id"] for item in waiting.decisions] == [real.pk]
+    with pytest.raises(NotFound):
+        undo_decision(row_id=row.pk, actor=SOMEBODY, now=NOW)
+    decide(comment_id=held.pk, action="reject", actor=SOMEBODY, now=NOW)
+    author = Participant.objects.get(pk=held.author_id or 0)
+    assert (author.trust_good, author.approved_count, author.rejected_count) == (0, 0, 1)
+    undo_decision(row_id=real.pk + 2, actor=SOMEBODY, now=NOW)
+    author.refresh_from_db()
+    assert (author.trust_bad, author.rejected_count) == (0, 0)
+
+
+@pytest.mark.parametrize("place", ASTRAY.values(), ids=ASTRAY)
+def test_an_undo_beside_the_chain_of_its_comment_undoes_nothing(
+    held: Comment, place: dict[str, Any]
+) -> None:
+    real = LogRow.objects.get(comment_id=held.pk, kind="decision")
+    forge(held, **place, kind="undo", undoes_id=real.pk)
+    assert list(standing_decisions(held.pk)) == [real]
+    assert last_change(held.pk) == real
+
+
+def test_rows_in_no_chain_are_named_without_being_kept(held: Comment) -> None:
+    forge(held, site_id=77, thread_id=0)
+    forge(held, thread_id=10**9)
+    forge(held, thread_id=-1)
+    with CaptureQueriesContext(connection) as queries:
+        named = [fault.detail for fault in rows_without_chain()]
+    assert named == [
+        "there is no site 77",
+        "site 1 has no thread 1000000000",
+        f"comment {held.pk} is in another thread",
+    ]
+    assert len(queries) == 1

@@ -19,6 +19,7 @@ from comments.actions.recording import _take_along
 from comments.models import Comment, Mention, Participant
 from comments.queries.feeds import latest_in_thread, latest_on_site
 from comments.queries.listing import Shape, list_comments
+from comments.queries.logbook import last_change, standing_decisions
 from comments.queries.threads import ThreadHead, thread_by_key
 from comments.queries.viewer import own_comments, own_votes
 
@@ -97,6 +98,9 @@ def second_best(head: ThreadHead) -> None:
         ("comment_latest (published_at>?)", lambda _: latest_on_site(1)),
         ("comment_latest (published_at=?)", lambda _: latest_on_site(1)),
         ("comment_best_roots (thread_id=?)", second_best),
+        ("log_of_comment (comment_id=?)", lambda _: last_change(1)),
+        ("log_of_comment (comment_id=?)", lambda _: list(standing_decisions(1))),
+        ("one_undo_per_decision (undoes_id=?)", lambda _: list(standing_decisions(1))),
         (
             "comment_answers (reply_to_id=?)",
             lambda _: list(Comment.objects.filter(reply_to_id__in=[1, 2])),

@@ -48,8 +48,8 @@ class Command(BaseCommand):
                     for fault in verify_thread(thread, progress=self.progress.inside):
                         self._say(f"thread {thread.key}", fault)
                 chains += 1
-        for fault in rows_without_chain():
-            self._say("no chain", fault)
+            for fault in rows_without_chain():
+                self._say("no chain", fault)
         if self.found:
             raise CommandError(f"{self.found} faults in the record.")
         self.stdout.write(
