@@ -35,6 +35,7 @@ from comments.models import (
     Vote,
 )
 from comments.rules.moderation import READABLE, is_readable
+from comments.rules.series import gaps, span
 from comments.rules.threading import (
     BYTES_PER_LEVEL,
     Standing,
@@ -304,20 +305,9 @@ def _of_one_series(
     if found["count"] == last and (found["first"] or 1) == 1:
         return
     values = rows.order_by(field).values_list(field, flat=True).iterator(chunk_size=AT_ONCE)
-    for first_missing, last_missing in islice(_gaps(values), RANGES_NAMED):
-        missing = str(first_missing)
-        if last_missing > first_missing:
-            missing += f" to {last_missing}"
+    for first_missing, last_missing in islice(gaps(values), RANGES_NAMED):
+        missing = span(first_missing, last_missing)
         yield Difference(thread.key, None, field, "missing", missing)
-
-
-def _gaps(values: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yields first and last of each range that is missing from a rising series of 1, 2, 3…"""
-    expected = 1
-    for value in values:
-        if value > expected:
-            yield expected, value - 1
-        expected = value + 1
 
 
 # --- votes and people ---------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from comments.rules.series import span
+
 FORMAT = 1
 """Part of every hash; rises when what is hashed changes, and rows keep the one they came with."""
 
@@ -108,7 +110,7 @@ class ChainedRow:
 class Fault:
     """What is wrong with a chain: ``changed``, ``missing`` or ``inserted``, and which row.
 
-    ``row_id`` is ``None`` for a row that is not there.
+    ``row_id`` is ``None`` for what is not there: the rows of a range that begins at ``position``.
     """
 
     kind: str
@@ -130,20 +132,24 @@ def faults_in(rows: Iterable[ChainedRow], *, length: int, head: str) -> Iterator
         if position < expected:
             yield Fault("inserted", position, row.id, "stands twice at its position")
             continue
-        for missing in range(expected, position):
-            yield Fault("missing", missing, None, "there is no row at this position")
-        followed = position == expected
-        expected = position + 1
         if position > length:
             yield Fault("inserted", position, row.id, f"the chain ends at position {length}")
             continue
+        yield from _missing(expected, position - 1)
+        followed = position == expected
+        expected = position + 1
         computed = row_hash(row.columns, previous_hash=row.previous_hash)
         if computed != row.row_hash:
             yield Fault("changed", position, row.id, "its columns do not give its hash")
         elif followed and row.previous_hash != previous:
             yield Fault("changed", position, row.id, "it does not follow from the row before")
         previous = row.row_hash
-    for missing in range(expected, length + 1):
-        yield Fault("missing", missing, None, "there is no row at this position")
+    yield from _missing(expected, length)
     if expected == length + 1 and previous != head:
         yield Fault("changed", length, None, "the last row is not the one that the end names")
+
+
+def _missing(first: int, last: int) -> Iterator[Fault]:
+    """Yields one fault for a whole range of positions, which may be as long as a number can say."""
+    if first <= last:
+        yield Fault("missing", first, None, f"there is no row at position {span(first, last)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -50,6 +51,12 @@ def thread() -> Thread:
 
 def faults(thread: Thread) -> list[Fault]:
     return list(verify_thread(fresh(thread)))
+
+
+def first_faults(thread: Thread) -> list[tuple[str, int, int | None, str]]:
+    """Returns the first faults: of a chain that is said to be endless there may be as many."""
+    found = islice(verify_thread(fresh(thread)), 20)
+    return [(fault.kind, fault.position, fault.row_id, fault.detail) for fault in found]
 
 
 def past_the_triggers(statement: str, *values: Any) -> None:
@@ -110,6 +117,42 @@ def test_a_missing_row_is_found_and_named(thread: Thread, position: int) -> None
     past_the_triggers("DELETE FROM comments_logtext WHERE row_id = %s", row.pk)
     past_the_triggers("DELETE FROM comments_logrow WHERE id = %s", row.pk)
     assert [(fault.kind, fault.position) for fault in faults(thread)] == [("missing", position)]
+
+
+@pytest.mark.parametrize("far", [2_000_000_000, 2**62])
+def test_a_row_moved_far_away_is_one_hole_and_one_row_too_many(thread: Thread, far: int) -> None:
+    row = LogRow.objects.get(position=5)
+    past_the_triggers("UPDATE comments_logrow SET position = %s WHERE id = %s", far, row.pk)
+    assert first_faults(thread) == [
+        ("missing", 5, None, "there is no row at position 5"),
+        ("inserted", far, row.pk, "the chain ends at position 8"),
+    ]
+
+
+def test_rows_missing_at_an_end_that_is_far_away_are_one_range(thread: Thread) -> None:
+    far = 2_000_000_000
+    Thread.objects.filter(pk=thread.pk).update(log_length=far)
+    row = LogRow.objects.get(position=5)
+    past_the_triggers("UPDATE comments_logrow SET position = %s WHERE id = %s", far - 1, row.pk)
+    assert first_faults(thread)[:2] == [
+        ("missing", 5, None, "there is no row at position 5"),
+        ("missing", 9, None, "there is no row at position 9 to 1999999998"),
+    ]
+    assert first_faults(thread)[-1] == (
+        "missing",
+        far,
+        None,
+        "there is no row at position 2000000000",
+    )
+
+
+def test_an_end_set_back_leaves_rows_too_many_and_another_last_one(thread: Thread) -> None:
+    Thread.objects.filter(pk=thread.pk).update(log_length=7)
+    row = LogRow.objects.get(position=8)
+    assert first_faults(thread) == [
+        ("inserted", 8, row.pk, "the chain ends at position 7"),
+        ("changed", 7, None, "the last row is not the one that the end names"),
+    ]
 
 
 def test_an_inserted_row_is_found_and_named(thread: Thread) -> None:
