@@ -61,7 +61,9 @@ def rerender_comments(
         for comment_id, thread_id in batch:
             of_thread[thread_id].append(comment_id)
         for thread_id, ids in of_thread.items():
-            _rerender(thread_id=thread_id, ids=ids, now=clock(), outcome=outcome)
+            _rerender(
+                thread_id=thread_id, ids=ids, everything=everything, now=clock(), outcome=outcome
+            )
         outcome.last_id = batch[-1][0]
         progress(outcome)
     return outcome
@@ -78,10 +80,14 @@ def comments_to_render(*, everything: bool, thread_ids: list[int] | None) -> Que
 
 
 @transaction.atomic(durable=True)
-def _rerender(*, thread_id: int, ids: list[int], now: datetime, outcome: Rerendered) -> None:
+def _rerender(
+    *, thread_id: int, ids: list[int], everything: bool, now: datetime, outcome: Rerendered
+) -> None:
     thread = lock_thread(thread_id)
     done: list[int] = []
-    comments = Comment.objects.filter(pk__in=ids).order_by("pk").select_related("reply_to")
+    # Asked again under the lock: another run may have done them since.
+    waiting = comments_to_render(everything=everything, thread_ids=[thread_id])
+    comments = waiting.filter(pk__in=ids).order_by("pk").select_related("reply_to")
     for comment in comments.prefetch_related("mentions", "references"):
         outcome.seen += 1
         if comment.erased_at is None:

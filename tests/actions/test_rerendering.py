@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from comments.actions import linking
+from comments.actions import linking, rerendering
 from comments.actions.changing import delete_comment
 from comments.actions.checking import check_thread
 from comments.actions.erasing import erase_comment
+from comments.actions.recording import lock_thread
 from comments.actions.rerendering import Rerendered, rerender_comments
 from comments.models import Comment, Event, Mention, Thread
 from comments.rules.rendering import RENDERER_VERSION, Rendered, escaped_paragraphs, render
@@ -78,6 +79,25 @@ def test_second_run_finds_nothing_to_do() -> None:
     assert rerender() == Rerendered()
     assert rerender(everything=True) == Rerendered(seen=1)
     assert fresh(thread).version == before
+
+
+@pytest.mark.parametrize(("everything", "left"), [(False, 1), (True, 3)])
+def test_what_another_run_has_done_before_the_lock_is_not_done_again(
+    everything: bool, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = make_thread()
+    first, second, third = (post(thread).comment.pk for _ in range(3))
+    make_old("<p>as it was</p>")
+
+    def lock_after_another(thread_id: int) -> Thread:
+        others = Comment.objects.filter(pk__in=[first, second])
+        others.update(renderer_version=RENDERER_VERSION, html="<p>done</p>")
+        return lock_thread(thread_id)
+
+    monkeypatch.setattr(rerendering, "lock_thread", lock_after_another)
+    assert rerender(everything=everything) == Rerendered(seen=left, changed=left)
+    assert Comment.objects.filter(html="<p>done</p>").count() == 3 - left
+    assert "as it was" not in Comment.objects.get(pk=third).html
 
 
 def test_run_that_is_broken_off_goes_on_where_it_was() -> None:
