@@ -11,7 +11,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from comments.models import ActorKind, Comment, LogKind, LogRow, LogText, SiteChain, Thread
 from comments.queries.statements import objects_by_id
-from comments.rules.logbook import HASHED, ChainedRow, Fault, faults_in, text_digest
+from comments.rules.logbook import HASHED, ChainedRow, End, Fault, faults_in, text_digest
 
 STATE_KINDS = (LogKind.VERDICT, LogKind.DECISION, LogKind.UNDO, LogKind.FLAGS)
 """What changes a status, one comment a row."""
@@ -138,6 +138,30 @@ def rows_without_chain() -> Iterator[Fault]:
     rows = LogRow.objects.annotate(why=why).filter(why__isnull=False).order_by("pk")
     for row in rows.iterator(AT_ONCE):
         yield Fault("inserted", row.position, row.pk, row.why.format(row))
+
+
+def chain_ends() -> Iterator[End]:
+    """Yields where each chain that has rows ends now; two queries."""
+    sites = SiteChain.objects.order_by("pk").filter(length__gt=0)
+    yield from map(End._make, sites.values_list("pk", Value(0), "length", "head").iterator())
+    threads = Thread.objects.order_by("pk").filter(log_length__gt=0)
+    ends = threads.values_list("site_id", "pk", "log_length", "log_head")
+    yield from map(End._make, ends.iterator())
+
+
+def lost_end(end: End) -> Fault | None:
+    """Returns what is wrong with the row where a chain once ended; ``None`` if it is still there.
+
+    In a chain without faults all rows up to this one are then those of that time.
+    """
+    row = LogRow.objects.filter(
+        site_id=end.site_id, thread_id=end.thread_id, position=end.length
+    ).first()
+    if row is None:
+        return Fault("missing", end.length, None, "the chain once ended here")
+    if row.row_hash != end.head:
+        return Fault("changed", end.length, row.pk, "another row stood here")
+    return None
 
 
 def _chained(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from comments.rules.series import span
 
@@ -104,6 +104,29 @@ class ChainedRow:
     columns: Mapping[str, Any]
     previous_hash: str
     row_hash: str
+
+
+class End(NamedTuple):
+    """Where a chain ended at some time; ``thread_id`` is 0 for the chain of a site."""
+
+    site_id: int
+    thread_id: int
+    length: int
+    head: str
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Returns the end that ``str`` has made a line of.
+
+        Raises:
+            ValueError: it is no such line.
+        """
+        *numbers, head = line.split()
+        site_id, thread_id, length = map(int, numbers)
+        return cls(site_id, thread_id, length, head)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ from comments.queries.logbook import (
 )
 from comments.queries.queue import waiting_for
 from comments.queries.simulating import _decided
-from comments.rules.logbook import Fault
+from comments.rules.logbook import HASHED, Fault, row_hash
 from tests.making import NOW, SOMEBODY, fresh, later, make_thread, post
 
 pytestmark = pytest.mark.django_db
@@ -215,6 +217,113 @@ def test_commands_say_that_all_is_well_or_name_what_is_not(thread: Thread) -> No
     with pytest.raises(CommandError, match="1 faults"):
         call_command("verify_log", stdout=out)
     assert f"site 1, position 1: changed row {row.pk}" in out.getvalue()
+
+
+# --- chains whose ends were made to fit ---------------------------------------------------------
+
+
+def fit_end(thread: Thread) -> None:
+    """Lets the thread name the last row that there is as the end, as an attacker would."""
+    last = LogRow.objects.filter(thread_id=thread.pk).latest("position")
+    Thread.objects.filter(pk=thread.pk).update(log_length=last.position, log_head=last.row_hash)
+
+
+def cut(thread: Thread) -> None:
+    past_the_triggers("DELETE FROM comments_logtext WHERE row_id IN (%s)", last_row(thread).pk)
+    past_the_triggers("DELETE FROM comments_logrow WHERE id = %s", last_row(thread).pk)
+    fit_end(thread)
+
+
+def last_row(thread: Thread) -> LogRow:
+    return LogRow.objects.filter(thread_id=thread.pk).latest("position")
+
+
+def chain_anew(thread: Thread) -> None:
+    """Changes a row and gives all behind it hashes that fit."""
+    previous = ""
+    for row in LogRow.objects.filter(thread_id=thread.pk).order_by("position"):
+        if row.position == 4:
+            row.reason = "x"
+        columns = {name: getattr(row, name) for name in HASHED}
+        hashes = previous, row_hash(columns, previous_hash=previous)
+        past_the_triggers(
+            "UPDATE comments_logrow SET reason = %s, previous_hash = %s, row_hash = %s"
+            " WHERE id = %s",
+            *(row.reason, *hashes, row.pk),
+        )
+        previous = hashes[1]
+    fit_end(thread)
+
+
+def verified(**options: Any) -> str:
+    out = StringIO()
+    try:
+        call_command("verify_log", stdout=out, **options)
+    except CommandError as error:
+        return f"{out.getvalue()}{error}"
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        (cut, "position 8: missing a row: the chain once ended here"),
+        (chain_anew, "position 8: changed row"),
+    ],
+)
+def test_only_ends_kept_elsewhere_show_a_chain_that_was_made_to_fit(
+    thread: Thread, forged: Callable[[Thread], None], told: str, tmp_path: Path
+) -> None:
+    ends = tmp_path / "ends"
+    verified(write_ends=ends)
+    forged(thread)
+    assert "every one as written" in verified()
+    before = ends.read_text()
+    found = verified(ends=ends, write_ends=ends)
+    assert f"site 1, thread {thread.pk}, {told}" in found
+    assert found.endswith("1 faults in the record.")
+    assert ends.read_text() == before
+
+
+def test_a_decision_that_was_cut_off_still_shows_in_the_status(thread: Thread) -> None:
+    cut(thread)
+    (found,) = mismatches(thread.pk)
+    assert (found.stored, found.derived) == ("rejected", "published")
+
+
+def test_chains_that_went_on_still_have_their_ends_of_before(
+    thread: Thread, tmp_path: Path
+) -> None:
+    ends = tmp_path / "ends"
+    impose_sanction(
+        participant_id=post(make_thread("another")).participant.pk,
+        kind=Sanction.Kind.BAN,
+        until=None,
+        actor=SOMEBODY,
+        now=NOW,
+    )
+    make_thread("without-rows")
+    verified(write_ends=ends)
+    assert ends.read_text().count("\n") == 3
+    post(thread)
+    assert f"3 ends of {ends} are still there." in verified(ends=ends, write_ends=ends)
+    assert f"1 {thread.pk} 9 {last_row(thread).row_hash}\n" in ends.read_text()
+
+
+@pytest.mark.parametrize("line", ["1 2 x 4", "1 2", "\n", "\xff"])
+def test_a_file_that_has_other_lines_is_refused(thread: Thread, line: str, tmp_path: Path) -> None:
+    ends = tmp_path / "ends"
+    verified(write_ends=ends)
+    ends.write_text(ends.read_text() + line)
+    assert verified(ends=ends) == f"Line 2 of {ends} is no end of a chain."
+
+
+def test_files_that_cannot_be_are_named(thread: Thread, tmp_path: Path) -> None:
+    away = tmp_path / "away" / "ends"
+    assert verified(ends=away) == f"{away} cannot be read: No such file or directory."
+    assert verified(write_ends=away).endswith(
+        f"{away} cannot be written: No such file or directory."
+    )
 
 
 # --- rows that were put where no action writes them ---------------------------------------------

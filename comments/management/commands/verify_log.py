@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.contrib.sites.models import Site
@@ -10,8 +12,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from comments.actions.checking import one_moment
 from comments.management.progress import ThreadProgress
 from comments.models import LogRow, Thread
-from comments.queries.logbook import rows_without_chain, verify_site, verify_thread
-from comments.rules.logbook import Fault
+from comments.queries.logbook import (
+    chain_ends,
+    lost_end,
+    rows_without_chain,
+    verify_site,
+    verify_thread,
+)
+from comments.rules.logbook import End, Fault
 
 
 class Command(BaseCommand):
@@ -20,22 +28,33 @@ class Command(BaseCommand):
     help = "Finds rows of the record of moderation that were changed, are missing or were inserted."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declares where to go on."""
+        """Declares where to go on, and the files of ends."""
         parser.add_argument(
             "--after", type=int, default=0, help="go on after the chain of the thread of this id"
+        )
+        parser.add_argument(
+            "--ends", type=Path, help="a file of --write-ends: what was there then must be there"
+        )
+        parser.add_argument(
+            "--write-ends", type=Path, help="where all is well, writes the end of each chain here"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints each fault with the row's id and place.
 
         Raises:
-            CommandError: there is one.
+            CommandError: there is one, or a file cannot be read or written.
         """
         self.found = 0
         sites = Site.objects.order_by("pk").values_list("pk", flat=True)
         threads = Thread.objects.filter(pk__gt=options["after"])
         self.progress = ThreadProgress(self.stdout, threads, of="log_length", noun="rows")
-        chains = 0
+        chains = ends = 0
+        # Before hours of work: a file that cannot be read is known at once.
+        for end in _ends_in(options["ends"]):
+            ends += 1
+            if fault := lost_end(end):
+                self._say(f"site {end.site_id}, thread {end.thread_id}", fault)
         for site_id in sites if not options["after"] else ():
             with one_moment():
                 for fault in verify_site(site_id):
@@ -55,9 +74,38 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{LogRow.objects.count()} rows in {chains} chains, every one as written."
         )
+        if options["ends"] is not None:
+            self.stdout.write(f"{ends} ends of {options['ends']} are still there.")
+        if options["write_ends"] is not None:
+            _write_ends(options["write_ends"])
 
     def _say(self, chain: str, fault: Fault) -> None:
         self.found += 1
         self.progress.clear()
         row = f"row {fault.row_id}" if fault.row_id is not None else "a row"
         self.stdout.write(f"{chain}, position {fault.position}: {fault.kind} {row}: {fault.detail}")
+
+
+def _ends_in(path: Path | None) -> Iterator[End]:
+    if path is None:
+        return
+    try:
+        with path.open(encoding="ascii", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield End.from_line(line)
+                except ValueError:
+                    raise CommandError(f"Line {number} of {path} is no end of a chain.") from None
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _write_ends(path: Path) -> None:
+    """Writes a whole new file beside the old one first, which would be missed."""
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        with beside.open("w", encoding="ascii") as file:
+            file.writelines(f"{end}\n" for end in chain_ends())
+        beside.replace(path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
