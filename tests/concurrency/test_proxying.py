@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from time import monotonic, sleep
 
 import pytest
@@ -63,12 +66,12 @@ class Proxied:
         return sum(line.get("route") == path for line in lines)
 
 
-def configured(directory: Path, made: Site, *, port: int) -> Path:
+def configured(directory: Path, *, web: int, stream: int, port: int, most: int) -> Path:
     """Returns a configuration of nginx that differs from the product's in places alone."""
     text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     for named, here in {
-        "server web:8000;": f"server 127.0.0.1:{made.port};",
-        "server stream:8001;": f"server 127.0.0.1:{made.stream_port};",
+        "server web:8000;": f"server 127.0.0.1:{web};",
+        "server stream:8001;": f"server 127.0.0.1:{stream};",
         "listen 80;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/rejoinder": f"{directory}/cache",
         "/etc/nginx/tls/*.conf": f"{directory}/none/*.conf",
@@ -86,28 +89,30 @@ def configured(directory: Path, made: Site, *, port: int) -> Path:
     whole.write_text(
         f"{user}pid {directory}/pid;\nerror_log {directory}/error.log warn;\ndaemon off;\n"
         # A stream says itself that it is not to be kept back; here the configuration has to.
-        f"events {{}}\nhttp {{\n{temporary}proxy_ignore_headers X-Accel-Buffering;\n{text}\n}}\n",
+        f"events {{ worker_connections {most}; }}\n"
+        f"http {{\n{temporary}proxy_ignore_headers X-Accel-Buffering;\n{text}\n}}\n",
         encoding="utf-8",
     )
     return whole
 
 
 @contextmanager
-def nginx(directory: Path, made: Site, *, port: int) -> Iterator[Proxied]:
-    """Gives the installation behind nginx."""
+def nginx(directory: Path, *, web: int, stream: int, port: int, most: int = 512) -> Iterator[Path]:
+    """Runs nginx before what listens at two ports, with so many connections; gives its log."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip(f"{CANNOT_RUN_HERE}no nginx on the PATH (on Debian: nginx-light)")
     directory.mkdir()
-    command = [program, "-c", str(configured(directory, made, port=port)), "-p", str(directory)]
+    whole = configured(directory, web=web, stream=stream, port=port, most=most)
+    command = [program, "-c", str(whole), "-p", str(directory)]
     command += ["-e", str(directory / "error.log")]
     with (directory / "out").open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
-    proxied = Proxied(made, port, directory / "access.log")
+    log = directory / "access.log"
     try:
-        wait_for(lambda: process.poll() is not None or proxied.log.exists())
+        wait_for(lambda: process.poll() is not None or log.exists())
         assert process.poll() is None, (directory / "out").read_text(encoding="utf-8")
-        yield proxied
+        yield log
     finally:
         process.terminate()
         process.wait()
@@ -130,8 +135,9 @@ def proxied(migrated: Path, tmp_path: Path) -> Iterator[Proxied]:
     }
     with site(migrated, tmp_path, "--no-work", **told) as made:
         made.ask("GET", LIST)  # it is ready
-        with nginx(tmp_path / "nginx", made, port=port) as found:
-            yield found
+        ports = {"web": made.port, "stream": made.stream_port, "port": port}
+        with nginx(tmp_path / "nginx", **ports) as log:
+            yield Proxied(made, port, log)
 
 
 def write(proxied: Proxied, text: str) -> int:
@@ -192,7 +198,7 @@ def test_readers_share_what_is_public_and_nothing_else(proxied: Proxied) -> None
     stored = b"".join(
         file.read_bytes() for file in (proxied.log.parent / "cache").rglob("*") if file.is_file()
     )
-    keys = set(re.findall(rb"^KEY: http 127\.0\.0\.1 (/[^?\n]*)", stored, re.MULTILINE))
+    keys = set(re.findall(rb"^KEY: http 127\.0\.0\.1:\d+ (/[^?\n]*)", stored, re.MULTILINE))
     assert keys == {LIST.encode()}
     assert b"set-cookie" not in stored.lower()
 
@@ -249,6 +255,101 @@ def test_what_is_written_quickly_shows_at_once_to_who_reads_through_the_proxy(
                 expect(page.get_by_text(f"Number {nth} of {burst}.")).to_be_attached(timeout=20_000)
             waits.append(monotonic() - began)
         assert max(waits) < SHOWN_SECONDS, waits
+
+
+@pytest.fixture
+def before_an_echo(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """Runs nginx before a server that says as which Host it is asked; gives port and log."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.headers["Host"].encode()
+            self.send_response(200)
+            self.send_header("Cache-Control", "public, s-maxage=60")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            port, web = free_port(), server.server_port
+            with nginx(tmp_path / "nginx", web=web, stream=web, port=port) as log:
+                yield port, log
+        finally:
+            server.shutdown()
+
+
+def raw(port: int, *lines: str) -> bytes:
+    """Returns all that comes back for a request of these lines, over a connection of its own."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        with connection.makefile("rb") as answer:
+            return answer.read()
+
+
+def test_what_is_stored_belongs_to_the_host_that_was_asked(
+    before_an_echo: tuple[int, Path],
+) -> None:
+    port, _ = before_an_echo
+    for host in ("b.test", "a.test:8080", "a.test"):
+        asked = ["Connection: close", f"Host: {host}"]
+        for first in (f"GET http://a.test{LIST} HTTP/1.1", f"GET {LIST} HTTP/1.1"):
+            body = raw(port, first, *asked).partition(b"\r\n\r\n")[2]
+            assert body == host.encode(), first
+
+
+def test_a_secret_is_not_logged_where_a_request_is_refused_at_once(
+    before_an_echo: tuple[int, Path],
+) -> None:
+    port, log = before_an_echo
+    host, asked = "Host: a.test", "GET /subscriptions/a-secret/ HTTP/1.1"
+    refused = [
+        (asked, host, f"Cookie: a={'x' * 9_000}"),
+        ("TRACE /subscriptions/a-secret/ HTTP/1.1", host),
+        (asked,),
+        (asked, host, host),
+        (asked, host, "X-\0: a"),
+        (asked, host, "X: \0"),
+        (asked, host, "Transfer-Encoding: foo"),
+        (asked.replace("1.1", "4.0"), host),
+        ("GET http://a.test//api/v1/x/../%73ubscriptions/a-secret/export/%0A HTTP/1.1",),
+        (f"GET /subscriptions/a-secret/{'x' * 9_000} HTTP/1.1", host),
+        ("GET /subscriptions/a-secret/../../../a-secret HTTP/1.1", host),
+    ]
+    for lines in refused:
+        assert raw(port, *lines).startswith(b"HTTP/1.1 "), lines
+    answered = raw(port, asked, host, "Connection: close")
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    wait_for(lambda: log.read_text(encoding="utf-8").count("\n") == len(refused) + 1)
+    found = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line["status"] >= 400 for line in found] == [True] * len(refused) + [False]
+    assert {line["path"] for line in found} == {"/subscriptions/…", ""}
+    logs = [log, log.with_name("error.log")]
+    assert "a-secret" not in "".join(one.read_text(encoding="utf-8") for one in logs)
+
+
+def test_nobody_is_named_where_connections_run_out(tmp_path: Path) -> None:
+    asked = "GET /subscriptions/a-secret/?q=somebody HTTP/1.1\r\n", "Host: a.test\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        port, web = free_port(), server.getsockname()[1]
+        # Of six nginx itself has two, to listen and to be told what to do.
+        with nginx(tmp_path / "nginx", web=web, stream=web, port=port, most=6) as log:
+            readers = [HTTPConnection("127.0.0.1", port, timeout=10) for _ in range(4)]
+            for reader in map(stack.enter_context, map(closing, readers)):
+                # Answered, it is connected; with half a request, it is not closed for another.
+                assert ask(reader, "GET", "/metrics").status == 404
+                reader.sock.sendall(asked[0].encode())
+            readers[0].sock.sendall(asked[1].encode())
+            assert b" 500 " in readers[0].sock.recv(100)
+            wait_for(lambda: '"status":500' in log.read_text(encoding="utf-8"))
+            logs = [log, log.with_name("error.log")]
+            text = "".join(one.read_text(encoding="utf-8") for one in logs)
+    for word in ("127.0.0.1", "a-secret", "somebody"):
+        assert word not in text
 
 
 def number_in(answer: Answer) -> int:
