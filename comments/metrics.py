@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import count
+from itertools import count, product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from django.db import transaction
 
 from comments.conf import options
+from comments.rules.moderation import ACTIONS
+from comments.rules.sending import Verdict
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Metric
@@ -122,6 +124,25 @@ class Meters:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
             registry=registry,
         )
+        self._tell_of_none()
+
+    def _tell_of_none(self) -> None:
+        """Begins at 0 what can be named before it happens: to go from nothing to 1 is no rise."""
+        known: dict[Counter, Iterable[tuple[str, ...]]] = {
+            self.comments: product(("published", "held", "rejected", "spam")),
+            self.holds: product(("verdict", "flags", "decision", "undo")),
+            self.decisions: [
+                *product(("decision",), ACTIONS, ("moderator",)),
+                ("undo", "undo", "moderator"),
+                ("flags", "hold", "automation"),
+            ],
+            self.deliveries: product(get_args(Verdict)),
+            self.messages: product(("mail", "webhook"), ("sent", "failed", "given_up")),
+            self.thread_reads: product(("replica", "behind", "failed", "resting")),
+        }
+        for counter, all_labels in known.items():
+            for labels in all_labels:
+                counter.labels(*labels)
 
 
 @lru_cache(maxsize=1)

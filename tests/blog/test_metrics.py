@@ -19,9 +19,11 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client import values
 
 from blog.routes import METRICS
+from comments.actions.moderating import decide
+from comments.actions.undoing import undo_decision
 from comments.metrics import free_numbers, meters
 from tests.conftest import ROOT
-from tests.making import make_thread, post
+from tests.making import NOW, SOMEBODY, make_thread, post, stored
 
 TOKEN = "a-token-for-the-figures"
 
@@ -68,6 +70,41 @@ def test_without_a_database_what_was_counted_is_told(client: Client) -> None:
     text = answer.content.decode()
     assert "rejoinder_database_up 0.0" in text
     assert 'rejoinder_http_requests_total{method="GET"' in text
+
+
+@pytest.mark.usefixtures("_on")
+def test_what_has_never_happened_is_told_as_none(client: Client) -> None:
+    told = scraped(client).content.decode()
+    # A rise from nothing to 1 is none to Prometheus: nobody would be woken for the first.
+    for series in (
+        'messages_total{kind="mail",outcome="given_up"}',
+        'messages_total{kind="webhook",outcome="given_up"}',
+        'thread_reads_total{outcome="failed"}',
+        'thread_reads_total{outcome="resting"}',
+        'deliveries_total{outcome="in_doubt"}',
+        'decisions_total{action="remove",actor="moderator",kind="decision"}',
+        'decisions_total{action="hold",actor="automation",kind="flags"}',
+        'holds_total{cause="undo"}',
+        'comments_total{status="spam"}',
+    ):
+        assert f"rejoinder_{series} 0.0\n" in told, series
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.django_db(transaction=True)
+def test_nothing_that_happens_has_a_name_that_was_not_told_before(client: Client) -> None:
+    def names() -> set[str]:
+        told = scraped(client).content.decode()
+        return set(re.findall(r"^(rejoinder_(?!http_)\w+_total\S*) ", told, re.MULTILINE))
+
+    before = names()
+    comment = stored(post(make_thread()))
+    for action in ("hold", "approve", "remove", "restore", "reject", "spam", "hold"):
+        _, row = decide(comment_id=comment.pk, action=action, actor=SOMEBODY, now=NOW)
+    undo_decision(row_id=row.pk, actor=SOMEBODY, now=NOW)
+    now_told = scraped(client).content.decode()
+    assert 'decisions_total{action="undo",actor="moderator",kind="undo"} 1.0' in now_told
+    assert names() == before
 
 
 def counted(client: Client, *, method: str = "GET", status: int = 200, view: str) -> float:
