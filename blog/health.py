@@ -63,10 +63,16 @@ def ready() -> JsonResponse:
 
 
 def _database() -> dict[str, object]:
+    on_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
-    return {"status": "ok"}
+        cursor.execute("SHOW transaction_read_only" if on_postgresql else "SELECT 1")
+        [found] = cursor.fetchone()
+    if found != "on":
+        return {"status": "ok"}
+    # A connection may keep that from when it began; a pool would hand it out again for an hour.
+    connection.connection.close()
+    connection.close()
+    return {"status": "failed", "read_only": True}
 
 
 def _cache() -> dict[str, object]:

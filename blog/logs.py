@@ -35,6 +35,7 @@ TELLING = frozenset(
         "django.core.exceptions.ImproperlyConfigured",
         "django.db.utils.IntegrityError",
         "django.db.utils.InterfaceError",
+        "django.db.utils.InternalError",
         "django.db.utils.OperationalError",
         "django.db.utils.ProgrammingError",
     }

@@ -12,7 +12,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -34,6 +34,7 @@ from comments.errors import (
     ValidationFailed,
 )
 from comments.language import translated
+from comments.queries.replicas import READ_ONLY
 from comments.queries.sites import absolute
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,21 +66,23 @@ def refusal_for(error: Exception) -> Refusal:
     for kind, refusal in _TRANSLATED:
         if isinstance(error, kind):
             return refusal()
-    if isinstance(error, OperationalError) and _may_pass(error):
+    if isinstance(error, DatabaseError) and _may_pass(error):
         return Unavailable(retry_after=1)
     return ServerError()
 
 
-def _may_pass(error: OperationalError) -> bool:
-    """Returns whether the store is busy or away.
+def _may_pass(error: DatabaseError) -> bool:
+    """Returns whether the store is busy or away, or does not take anything at the moment.
 
     That is SQLite's lock; of PostgreSQL the classes 08, 40, 53 and 57, and what has no code, since
-    no server has answered.
+    no server has answered; and a primary that is none any more, which is no ``OperationalError``.
     """
-    if "locked" in str(error):
-        return True
     state = getattr(error.__cause__, "sqlstate", "other")
-    return state is None or state[:2] in {"08", "40", "53", "57"}
+    if state == READ_ONLY:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    return "locked" in str(error) or state is None or state[:2] in {"08", "40", "53", "57"}
 
 
 def _field_errors(detail: Any, pointer: str) -> list[FieldError]:

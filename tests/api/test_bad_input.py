@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.test import Client, RequestFactory
 from psycopg import errors as psycopg_errors
 
@@ -230,6 +230,9 @@ def test_if_none_match_star_is_no_answer_for_what_is_not_there(client: Client) -
         (psycopg_errors.AdminShutdown("57P01"), 503),
         (psycopg_errors.SerializationFailure("40001"), 503),
         (psycopg_errors.UndefinedColumn("42703"), 500),
+        (psycopg_errors.ReadOnlySqlTransaction("25006"), 503),
+        (psycopg_errors.InFailedSqlTransaction("25P02"), 500),
+        (psycopg.InternalError("of no kind"), 500),
         (sqlite3.OperationalError("database is locked"), 503),
         (sqlite3.OperationalError("no such table"), 500),
     ],
@@ -238,7 +241,8 @@ def test_a_database_that_is_busy_or_away_is_no_error_of_ours(
     client: Client, monkeypatch: pytest.MonkeyPatch, cause: Exception, status: int
 ) -> None:
     def fails(*_: object, **__: object) -> None:
-        raise OperationalError(str(cause)) from cause
+        kind = InternalError if isinstance(cause, psycopg.InternalError) else OperationalError
+        raise kind(str(cause)) from cause
 
     make_thread()
     monkeypatch.setattr("comments.api.writing.submit_comment", fails)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.test import Client
+from psycopg.errors import ReadOnlySqlTransaction
 
 from blog.models import Post
 from comments.views import thread
@@ -40,6 +41,16 @@ def test_a_form_sent_to_a_busy_database_is_answered_503_with_its_text(
     answer = answer_to_form(address, busy, monkeypatch)
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert answer["Cache-Control"] == "no-store"
+    assert "Long &amp; &lt;dear&gt; words." in answer.content.decode()
+
+
+def test_a_form_sent_to_a_database_that_only_reads_is_answered_503_with_its_text(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_only = InternalError("cannot execute INSERT in a read-only transaction")
+    read_only.__cause__ = ReadOnlySqlTransaction()
+    answer = answer_to_form(address, read_only, monkeypatch)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert "Long &amp; &lt;dear&gt; words." in answer.content.decode()
 
 

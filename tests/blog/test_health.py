@@ -48,6 +48,27 @@ def test_without_a_database_it_is_alive_and_not_ready(client: Client) -> None:
     assert "Error" not in str(found)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no replicas")
+def test_a_primary_that_is_none_any_more_is_not_ready_and_not_our_fault() -> None:
+    client = Client(raise_request_exception=False)
+    thread = make_thread()
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    body = {"source": "A text.", "parent": None, "author": {"name": "Ana"}}
+    address = f"/api/v1/threads/{thread.key}/comments/"
+    answer = client.post(address, body, content_type="application/json")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.json()["code"] == "unavailable"
+    status, found = ready(client)
+    assert (status, found["checks"]["database"]["status"]) == (503, "failed")
+    assert found["checks"]["database"]["read_only"] is True
+    # The next connection is asked anew.
+    status, found = ready(client)
+    assert (status, set(found["checks"]["database"])) == (200, {"status", "ms"})
+    assert client.post(address, body, content_type="application/json").status_code == 201
+
+
 @pytest.mark.django_db
 def test_a_cache_that_keeps_nothing_is_not_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
