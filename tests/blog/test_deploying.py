@@ -125,6 +125,32 @@ def test_services_are_commands_that_there_are_and_need_what_there_is() -> None:
             parser.parse_args(arguments)
 
 
+def test_with_compose_a_backup_is_made_and_put_back_where_the_folder_is() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [user] = re.findall(r"install -d -m 700 -o (\d+) /backups ", text)
+    assert f"--uid {user} " in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^    docker compose run --rm --no-deps --volume (\S+):(\S+) (\w+) python manage.py (.*)",
+        text,
+        re.MULTILINE,
+    )
+    done = []
+    for source, target, service, told in found:
+        assert source == target == "/backups"
+        assert compose()["services"][service]["build"]
+        command, *arguments = told.replace("$(date +%F)", "2026-11-28").split()
+        parser = load_command_class("blog", command).create_parser("manage.py", command)
+        options = vars(parser.parse_args(arguments))
+        assert options["path"].parent == Path(target)
+        done.append((command, options["replace"]))
+    assert done == [("backup", False), ("restore", True)]
+    [stopped] = re.findall(r"^    docker compose stop (.*)", text, re.MULTILINE)
+    # Whoever has the database open: it would not be put back below them.
+    services = compose()["services"]
+    ours = {name for name, one in services.items() if one.get("build")}
+    assert set(stopped.split()) == ours - {"migrations"}
+
+
 def where_is(command: str) -> str:
     """Returns the app that has a command of ours."""
     path = f"management/commands/{command}.py"
