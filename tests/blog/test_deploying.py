@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_services_are_commands_that_there_are_and_need_what_there_is() -> None:
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             is_kept = source.startswith("./deploy/tls") or source in volumes
-            assert is_kept or (ROOT / source).is_file(), source
+            assert is_kept or (ROOT / source).exists(), source
         assert "healthcheck" in service or name == "migrations"
         assert service["restart"] == ("no" if name == "migrations" else "unless-stopped")
         if name in ours and name != "web":
@@ -203,8 +204,17 @@ def test_a_site_is_set_up_without_the_tools_of_its_tests(tmp_path: Path) -> None
 def test_the_proxy_finds_the_services_and_is_not_cut_off_by_a_restart() -> None:
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     services = compose()["services"]
-    found = dict(re.findall(r"server (\w+):(\d+);", text))
+    found = dict(re.findall(r"server (\w+):(\d+) resolve;", text))
     assert found == {"web": "8000", "stream": "8001"}
+    # It stays when they are replaced, which may give them other addresses.
+    assert text.count("    resolver 127.0.0.11 valid=1s;\n") == len(found)
+    needed = services["proxy"]["depends_on"]
+    assert needed == {name: {"condition": "service_healthy"} for name in found}
+    image, _, version = services["proxy"]["image"].partition(":")
+    assert image == "nginx"
+    assert tuple(map(int, version.partition("-")[0].split("."))) >= (1, 28)
+    assert "./deploy:/etc/nginx/conf.d:ro" in services["proxy"]["volumes"]
+    assert [path.name for path in DEPLOY.glob("*.conf")] == ["nginx.conf"]
     assert found["stream"] in services["stream"]["command"]
     [stream] = re.findall(r"location [^\n]*/stream/\$ \{(.*?)\n    \}", text, re.DOTALL)
     # nginx passes on what is there either way, but what a reader does not take would go to its disk
@@ -215,6 +225,15 @@ def test_the_proxy_finds_the_services_and_is_not_cut_off_by_a_restart() -> None:
     assert int(kept) < LEAVE_SECONDS
     [most] = re.findall(r"client_max_body_size (\d+)k;", text)
     assert int(most) * 1024 == read_environment().max_body_bytes
+
+
+def documented_proxy() -> str:
+    """Returns the configuration that the documentation makes of ours where there is no Docker."""
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^    (sed .* deploy/nginx\.conf) > ", text, re.MULTILINE)
+    return subprocess.run(
+        shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def documented_tls(version: tuple[int, ...]) -> str:
@@ -235,14 +254,14 @@ def test_nginx_reads_what_the_documentation_says_of_tls(tmp_path: Path) -> None:
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
     [version] = re.findall(r"nginx/([0-9.]+)", said)
     certificate = self_signed(tmp_path)
-    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    text = documented_proxy()
+    assert re.findall(r" server (\S+);", text) == ["127.0.0.1:8000", "127.0.0.1:8001"]
     tls = documented_tls(tuple(map(int, version.split("."))))
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls" / "tls.conf").write_text(
         re.sub(r"/etc/nginx/tls/\S+(?=;)", str(certificate), tls), encoding="utf-8"
     )
     for named, here in {
-        r"server (web|stream):": "server 127.0.0.1:",
         r"/etc/nginx/tls/": f"{tmp_path}/tls/",
         r"/var/(cache|log)/nginx/": f"{tmp_path}/",
     }.items():

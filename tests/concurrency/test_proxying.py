@@ -69,9 +69,11 @@ class Proxied:
 def configured(directory: Path, *, web: int, stream: int, port: int, most: int) -> Path:
     """Returns a configuration of nginx that differs from the product's in places alone."""
     text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    # As docs/operating.md says where there is no Docker.
+    text = re.sub(r"\n +resolver [^\n]*", "", text)
     for named, here in {
-        "server web:8000;": f"server 127.0.0.1:{web};",
-        "server stream:8001;": f"server 127.0.0.1:{stream};",
+        "server web:8000 resolve;": f"server 127.0.0.1:{web};",
+        "server stream:8001 resolve;": f"server 127.0.0.1:{stream};",
         "listen 80;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/rejoinder": f"{directory}/cache",
         "/etc/nginx/tls/*.conf": f"{directory}/none/*.conf",
