@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -20,7 +19,7 @@ from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 
 from comments.actions.linking import take_part
@@ -34,20 +33,27 @@ from comments.models import (
     Thread,
     Vote,
 )
+from comments.queries.moments import one_moment
 from comments.rules.moderation import READABLE, is_readable
 from comments.rules.series import gaps, span
 from comments.rules.threading import (
     BYTES_PER_LEVEL,
+    HIGHEST_NUMBER,
     Standing,
     Tally,
     depth_of,
+    end_of_subtree,
     numbers_in,
+    path_below,
     tally,
 )
 from comments.rules.voting import wilson_lower_bound
 
 AT_ONCE = 2_000
 """Rows that are fetched, or repaired, in one go."""
+Told = Callable[[int, int], None]
+"""Called now and then with how many numbered comments have been looked at, and the root up to
+which every branch has been."""
 RANGES_NAMED = 20
 """Of numbers or versions that are missing, so many ranges are named one by one."""
 
@@ -66,28 +72,29 @@ class Difference:
 
 
 def check_thread(
-    thread_id: int, *, progress: Callable[[int], None] = lambda _: None
+    thread_id: int, *, after: int = 0, progress: Told = lambda *_: None
 ) -> Iterator[Difference]:
     """Yields everything in a thread that does not agree with the states of its comments.
 
     Args:
-        progress: called now and then with how many numbered comments have been looked at.
+        after: number of the root through whose branch an earlier run has come: the comments up to
+            there are counted, and not looked at one by one.
     """
     with one_moment():
-        yield from _differences(Thread.objects.get(pk=thread_id), progress)
+        yield from _differences(Thread.objects.get(pk=thread_id), after, progress)
 
 
 @transaction.atomic(durable=True)
-def repair_thread(thread_id: int, *, now: datetime) -> int:
+def repair_thread(thread_id: int, *, after: int = 0, now: datetime) -> int:
     """Writes what must be where it is not and can be computed; returns how many values changed.
 
-    Nothing is written to a thread whose versions are not in order: a further one would be no
-    better.
+    ``after`` as for ``check_thread``. Nothing is written to a thread whose versions are not in
+    order: a further one would be no better.
     """
     thread = lock_thread(thread_id)
     # SQLite must not change what it is reading, so what is found goes to a file first.
     with TemporaryFile() as found:
-        for difference in _differences(thread):
+        for difference in _differences(thread, after):
             if difference.field == "version":
                 return 0
             if difference.repairable:
@@ -104,30 +111,11 @@ def _pickled(file: Any) -> Iterator[Difference]:
             return
 
 
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """Lets everything read inside be of one moment, without holding up who writes."""
-    if connection.in_atomic_block:
-        yield
-    elif connection.vendor == "postgresql":
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield
-    else:
-        # Django would begin with IMMEDIATE here, which is for writing.
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN DEFERRED")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
-
-
 def _differences(
-    thread: Thread, progress: Callable[[int], None] = lambda _: None
+    thread: Thread, after: int, progress: Told = lambda *_: None
 ) -> Iterator[Difference]:
     yield from _of_series(thread)
-    yield from _of_numbered_comments(thread, progress)
+    yield from _of_numbered_comments(thread, after, progress)
     yield from _of_waiting_comments(thread)
     yield from _of_votes(thread)
     yield from _of_participations(thread)
@@ -147,12 +135,46 @@ class _Level:
 class _Walk:
     """The numbered comments of a thread in order of path; keeps those that are not finished."""
 
-    def __init__(self, thread: Thread, progress: Callable[[int], None]) -> None:
+    def __init__(self, thread: Thread, after: int, progress: Told) -> None:
         self.thread = thread
         self.progress = progress
-        self.roots = self.visible = self.visible_roots = 0
+        self.seen = self.roots = self.visible = self.visible_roots = 0
+        self._after = after
+        """The root up to which each branch is done."""
+        self._rows = Comment.objects.filter(thread=thread, path__isnull=False)
         self._found: list[Difference] = []
         self._open: dict[bytes, _Level] = {}
+        if after:
+            begin = end_of_subtree(path_below(b"", number=min(after, HIGHEST_NUMBER)))
+            self._count(self._rows.filter(path__lt=begin))
+            self._rows = self._rows.filter(path__gte=begin)
+
+    def _count(self, earlier: QuerySet[Comment]) -> None:
+        """Counts whole branches as walking through them would: from the states alone."""
+        readable = Q(status__in=READABLE, deleted_at=None, erased_at=None)
+        found = earlier.aggregate(
+            seen=Count("id"),
+            roots=Count("id", filter=Q(depth=0)),
+            visible=Count("id", filter=readable),
+            visible_roots=Count("id", filter=readable & Q(depth=0)),
+        )
+        self.seen, self.roots = found["seen"], found["roots"]
+        self.visible, self.visible_roots = found["visible"], found["visible_roots"]
+        taking = earlier.filter(~readable, replies_policy=RepliesPolicy.REMOVE).order_by("path")
+        end = b""
+        for stored in taking.values_list("path", flat=True).iterator(AT_ONCE):
+            path = bytes(stored or b"")
+            if path < end:  # it went away itself with what stands above it
+                continue
+            end = end_of_subtree(path)
+            # Root and depth are what an index has of paths that nobody can reach.
+            self.visible -= earlier.filter(
+                readable,
+                root_number=numbers_in(path)[0],
+                depth__gt=0,
+                path__gt=path,
+                path__lt=end,
+            ).count()
 
     def differences(self) -> Iterator[Difference]:
         """Yields what is wrong with the place and the counters of each comment."""
@@ -161,15 +183,17 @@ class _Walk:
             self._compare(level, result)
             yield from self._found
             self._found.clear()
+            if depth_of(result.path) == 0:
+                self._after = numbers_in(result.path)[0]
         yield from self._found
+        self.progress(self.seen, self._after)
 
     def _standings(self) -> Iterator[Standing]:
-        rows = Comment.objects.filter(thread=self.thread, path__isnull=False).order_by(
-            "path", "number"
-        )
-        for at, row in enumerate(rows.values(*_COUNTED).iterator(chunk_size=AT_ONCE)):
+        rows = self._rows.order_by("path", "number").values(*_COUNTED)
+        for at, row in enumerate(rows.iterator(chunk_size=AT_ONCE)):
             if at % AT_ONCE == 0:
-                self.progress(at)
+                self.progress(self.seen, self._after)
+            self.seen += 1
             path = bytes(row["path"])
             if path in self._open or not path or len(path) % BYTES_PER_LEVEL:
                 self._note(row, "path", numbers_in(path), "one of its own")
@@ -251,8 +275,8 @@ def _readable(row: dict[str, Any]) -> bool:
     )
 
 
-def _of_numbered_comments(thread: Thread, progress: Callable[[int], None]) -> Iterator[Difference]:
-    walk = _Walk(thread, progress)
+def _of_numbered_comments(thread: Thread, after: int, progress: Told) -> Iterator[Difference]:
+    walk = _Walk(thread, after, progress)
     yield from walk.differences()
     for field, expected in (
         ("visible_count", walk.visible),

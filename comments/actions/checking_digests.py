@@ -33,7 +33,6 @@ from typing import Any
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 
-from comments.actions.checking import one_moment
 from comments.actions.checking_mails import Report, name_of, wrong_mails
 from comments.actions.checking_news import lost_news
 from comments.models import (
@@ -50,6 +49,7 @@ from comments.models import (
     Subscription,
 )
 from comments.queries.digests import NOT_COMPOSED
+from comments.queries.moments import one_moment
 from comments.queries.subscribers import last_position
 from comments.rules.digesting import Item
 

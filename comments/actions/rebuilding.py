@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from comments.actions.checking import one_moment
 from comments.models import Comment, LogKind, LogRow, Thread
 from comments.queries.logbook import STATE_KINDS
+from comments.queries.moments import one_moment
 
 AT_ONCE = 2_000
 
@@ -29,18 +29,20 @@ class Mismatch:
 
 
 def mismatches(
-    thread_id: int, *, progress: Callable[[int], None] = lambda _: None
+    thread_id: int, *, after: int = 0, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Iterator[Mismatch]:
     """Yields the comments of a thread whose status is not the one that its record gives.
 
     Args:
-        progress: called after each batch with how many comments have been compared.
+        after: id of the comment that an earlier run has come to.
+        progress: called after each batch with how many comments have been compared, and the id of
+            the last one.
     """
     with one_moment():
         thread = Thread.objects.get(pk=thread_id)
         adopted = _Adopted(thread)
         comments = Comment.objects.filter(thread=thread).order_by("pk").values_list("pk", "status")
-        after, done = 0, 0
+        done = comments.filter(pk__lte=after).count() if after else 0
         while True:
             batch = list(comments.filter(pk__gt=after)[:AT_ONCE])
             is_last = len(batch) < AT_ONCE
@@ -52,10 +54,10 @@ def mismatches(
             for comment_id, given in sorted(derived.items()):
                 yield Mismatch(thread.key, comment_id, None, given)
             done += len(batch)
-            progress(done)
+            after = batch[-1][0] if batch else after
+            progress(done, after)
             if is_last:
                 return
-            after = batch[-1][0]
 
 
 def _derived(thread: Thread, *, after: int, up_to: int | None) -> dict[int, str]:

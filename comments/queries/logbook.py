@@ -100,17 +100,22 @@ def names_of_users(ids: Iterable[int]) -> dict[int, str]:
 
 
 def verify_thread(
-    thread: Thread, *, progress: Callable[[int], None] = lambda _: None
+    thread: Thread, *, after: int = 0, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Iterator[Fault]:
     """Yields what is wrong with the chain of a thread.
 
     Args:
-        progress: called now and then with how many rows have been looked at.
+        after: the position that an earlier run has come to. From a position that the chain does
+            not have any more, it is followed from its first row.
+        progress: called now and then with how many rows have been looked at, and the last position.
     """
     rows = LogRow.objects.filter(site_id=thread.site_id, thread_id=thread.pk)
-    chained = _chained(rows, progress)
-    yield from faults_in(chained, length=thread.log_length, head=thread.log_head)
-    yield from _changed_texts(rows)
+    last = rows.filter(position=after).first() if after <= thread.log_length else None
+    after, previous = (after, last.row_hash) if last else (0, "")
+    chained = _chained(rows.filter(position__gt=after), after, progress)
+    yield from faults_in(
+        chained, after=after, previous=previous, length=thread.log_length, head=thread.log_head
+    )
 
 
 def verify_site(site_id: int) -> Iterator[Fault]:
@@ -118,7 +123,6 @@ def verify_site(site_id: int) -> Iterator[Fault]:
     end = SiteChain.objects.filter(pk=site_id).first() or SiteChain(site_id=site_id)
     rows = LogRow.objects.filter(site_id=site_id, thread_id=0)
     yield from faults_in(_chained(rows), length=end.length, head=end.head)
-    yield from _changed_texts(rows)
 
 
 def rows_without_chain() -> Iterator[Fault]:
@@ -165,20 +169,25 @@ def lost_end(end: End) -> Fault | None:
 
 
 def _chained(
-    rows: QuerySet[LogRow], progress: Callable[[int], None] = lambda _: None
+    rows: QuerySet[LogRow], after: int = 0, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Iterator[ChainedRow]:
+    """Yields rows with the digests of the texts that are still there; erased ones are right."""
+    ordered = rows.select_related("text").order_by("position", "pk")
     # Few at once: the row of an adoption has up to two thousand runs in it.
-    for at, row in enumerate(rows.order_by("position", "pk").iterator(chunk_size=AT_ONCE)):
+    last = after
+    for at, row in enumerate(ordered.iterator(chunk_size=AT_ONCE)):
         if at % AT_ONCE == 0:
-            progress(at)
+            progress(after + at, last)
+        text: LogText | None = getattr(row, "text", None)
         yield ChainedRow(
-            row.pk, {name: getattr(row, name) for name in HASHED}, row.previous_hash, row.row_hash
+            row.pk,
+            {name: getattr(row, name) for name in HASHED},
+            row.previous_hash,
+            row.row_hash,
+            _digest(text) if text else None,
         )
+        last = row.position
 
 
-def _changed_texts(rows: QuerySet[LogRow]) -> Iterator[Fault]:
-    """Yields texts that are not those whose digest stands in the chain; erased ones are right."""
-    for text in LogText.objects.filter(row__in=rows).select_related("row").iterator(500):
-        digest = text_digest(salt=text.salt, public_reason=text.public_reason, note=text.note)
-        if digest != text.row.text_digest:
-            yield Fault("changed", text.row.position, text.pk, "its text is not the one written")
+def _digest(text: LogText) -> str:
+    return text_digest(salt=text.salt, public_reason=text.public_reason, note=text.note)

@@ -104,6 +104,8 @@ class ChainedRow:
     columns: Mapping[str, Any]
     previous_hash: str
     row_hash: str
+    digest_of_text: str | None = None
+    """``None`` where nothing was written, or it was erased."""
 
 
 class End(NamedTuple):
@@ -142,16 +144,21 @@ class Fault:
     detail: str
 
 
-def faults_in(rows: Iterable[ChainedRow], *, length: int, head: str) -> Iterator[Fault]:
+def faults_in(
+    rows: Iterable[ChainedRow], *, after: int = 0, previous: str = "", length: int, head: str
+) -> Iterator[Fault]:
     """Yields what is wrong with one chain.
 
     Args:
         rows: in order of position, then of id.
+        after, previous: position and hash of the row before the first of them.
         length, head: what is stored about its end.
     """
-    expected, previous = 1, ""
+    expected = after + 1
     for row in rows:
         position = row.columns["position"]
+        if row.digest_of_text not in {None, row.columns["text_digest"]}:
+            yield Fault("changed", position, row.id, "its text is not the one written")
         if position < expected:
             yield Fault("inserted", position, row.id, "stands twice at its position")
             continue

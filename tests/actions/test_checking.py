@@ -14,7 +14,6 @@ from comments.actions.checking import (
     RANGES_NAMED,
     Difference,
     check_thread,
-    one_moment,
     repair_thread,
 )
 from comments.actions.erasing import erase_comment
@@ -31,6 +30,7 @@ from comments.models import (
     Thread,
     Vote,
 )
+from comments.queries.moments import one_moment
 from comments.rules.threading import path_below
 from tests.making import decide, fresh, later, make_thread, post
 
@@ -239,6 +239,37 @@ def test_waiting_comment_has_no_counters_and_no_published_state(thread: Thread) 
     Comment.objects.filter(pk=held.pk).update(status="published")
     [found] = check_thread(thread.pk)
     assert (found.field, found.comment_id, found.repairable) == ("number", held.pk, False)
+
+
+def test_whoever_goes_on_after_any_root_finds_what_a_whole_check_finds_there() -> None:
+    thread = generate_thread(site_id=1, key="gone-on-with", comments=400, seed=3)
+    numbered = Comment.objects.filter(thread=thread)
+    root_of: dict[int | None, Any] = dict(numbered.values_list("number", "root_number"))
+    roots = sorted(set(root_of.values()))
+    root_of[None] = roots[-1] + 1  # what is wrong with the thread itself is always found
+    answered = numbered.filter(total_count__gt=3, depth__lt=2).order_by("-number")[:12]
+    assert {one.depth for one in answered} == {0, 1}
+    for one in answered:
+        decide(
+            comment_id=one.pk, action="reject", replies_policy=RepliesPolicy.REMOVE, now=later(0)
+        )
+    for root in roots:
+        assert list(check_thread(thread.pk, after=root)) == []
+
+    numbered.filter(number__in=[50, 200, 350]).update(total_count=77)
+    Thread.objects.filter(pk=thread.pk).update(visible_count=1, visible_roots=2, last_position=3)
+    whole = list(check_thread(thread.pk))
+    assert len(whole) == 6
+    for root in roots:
+        left = [one for one in whole if root_of[one.number] > root]
+        assert list(check_thread(thread.pk, after=root)) == left
+
+
+def test_a_repair_that_goes_on_gives_the_thread_the_counts_of_all(thread: Thread) -> None:
+    Thread.objects.filter(pk=thread.pk).update(visible_count=9, visible_roots=9, last_position=9)
+    Comment.objects.filter(thread=thread, number=4).update(position=7)
+    assert repair_thread(thread.pk, after=1, now=later(9)) == 4
+    assert list(check_thread(thread.pk)) == []
 
 
 def test_other_threads_do_not_count(thread: Thread) -> None:

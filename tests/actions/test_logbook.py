@@ -172,6 +172,20 @@ def test_a_row_with_a_new_hash_breaks_the_chain_behind_it(thread: Thread) -> Non
     assert {fault.position for fault in faults(thread)} == {4, 5}
 
 
+def test_whoever_goes_on_within_a_chain_finds_what_is_wrong_behind(thread: Thread) -> None:
+    past_the_triggers("UPDATE comments_logrow SET reason = 'x' WHERE position = %s", 2)
+    gone = LogRow.objects.get(position=4).pk
+    past_the_triggers("DELETE FROM comments_logtext WHERE row_id = %s", gone)
+    past_the_triggers("DELETE FROM comments_logrow WHERE id = %s", gone)
+    whole = faults(thread)
+    assert [fault.position for fault in whole] == [2, 4]
+    for after in (1, 2, 3, 5, 8):
+        found = list(verify_thread(fresh(thread), after=after))
+        assert found == [fault for fault in whole if fault.position > after]
+    for not_there in (4, 9):  # nothing says what came before
+        assert list(verify_thread(fresh(thread), after=not_there)) == whole
+
+
 def test_a_changed_text_is_found(thread: Thread) -> None:
     row = LogRow.objects.get(position=2)
     past_the_triggers("UPDATE comments_logtext SET note = 'x' WHERE row_id = %s", row.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import tracemalloc
 from collections import deque
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from comments.actions import checking, rebuilding, rerendering
 from comments.actions.generating import generate_thread
-from comments.management.progress import Progress, ThreadProgress
+from comments.management.progress import Place, Progress, ThreadProgress
 from comments.models import Comment, Thread
 from comments.queries.sites import absolute
 from comments.rules.rendering import RENDERER_VERSION
@@ -84,6 +85,28 @@ def test_a_line_is_not_written_into_the_bar() -> None:
     assert last == "A line.\n"
 
 
+class File(StringIO):
+    """What is written reaches it when it is flushed, as in a file."""
+
+    reached = ""
+
+    def flush(self) -> None:
+        self.reached = self.getvalue()
+
+
+def test_a_file_gets_a_line_now_and_then_that_says_where_to_go_on() -> None:
+    out, times = File(), [0.0]
+    progress = Progress(OutputWrapper(out), total=200, clock=lambda: times[0])
+    progress.skipped = 50
+    for at, done in ((9.9, 60), (10.0, 100), (15.0, 150), (20.0, 199)):
+        times[0] = at
+        progress(done, place=f"7:{done}")
+    assert out.reached.splitlines() == [
+        "50% 100 comments, 5/s, 20 s left; --after 7:100 goes on from here",
+        "99% 199 comments, 7/s, 0 s left; --after 7:199 goes on from here",
+    ]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_terminal_gets_a_bar_and_a_file_does_not(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -134,20 +157,111 @@ def test_a_run_that_is_broken_off_goes_on_after_the_last_whole_thread(
     first, second, third = (thread.pk for thread in some_threads(5, 5, 5))
     seen: list[int] = []
 
-    def look(thread: Any, *, progress: Callable[[int], None]) -> Iterator[Any]:
+    def look(thread: Any, *, after: int, progress: Callable[[int, int], None]) -> Iterator[Any]:
         thread_id = thread.pk if isinstance(thread, Thread) else thread
         if thread_id == second and not seen.count(second):
             seen.append(second)
             signal.raise_signal(told)
         seen.append(thread_id)
-        progress(5)
+        progress(5, 0)
         yield from ()
 
     monkeypatch.setattr(looks, look)
     after = broken_off(name)
     assert int(after) == first
-    call_command(name, after=int(after), stdout=StringIO())
+    call_command(name, f"--after={after}", stdout=StringIO())
     assert seen == [first, second, second, third]
+
+
+def told_of(name: str, *arguments: str, end_at: int = 0) -> tuple[list[int], str, list[str]]:
+    """Runs a command that is ended when it has told its progress so often (0: never).
+
+    Returns the numbers told, the place named at its end and those named in its lines.
+    """
+    told: list[int] = []
+    whole, out, place = ThreadProgress.inside, StringIO(), ""
+
+    def inside(self: ThreadProgress, done: int, number: int = 0) -> None:
+        whole(self, done, number)
+        told.append(number)
+        if len(told) == end_at:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ThreadProgress, "inside", inside)
+        patched.setattr("comments.management.progress.LINE_SECONDS", 0)
+        try:
+            call_command(name, *arguments, stdout=out)
+        except CommandError as error:
+            place = str(error).rpartition(" ")[2].rstrip(".")
+    return told, place, re.findall(r"; --after (\S+) goes on from here", out.getvalue())
+
+
+@pytest.mark.parametrize("name", ["check_threads", "verify_log", "rebuild_states"])
+def test_a_run_that_is_broken_off_goes_on_within_a_thread(
+    name: str, monkeypatch: pytest.MonkeyPatch, sigterm_is_harmless: None
+) -> None:
+    for module in ("actions.checking", "actions.rebuilding", "queries.logbook"):
+        monkeypatch.setattr(f"comments.{module}.AT_ONCE", 2)
+    make_thread("before-it")
+    thread = make_thread("long")
+    for turn in range(9):
+        post(thread, name=f"Guest {turn}")
+    whole = told_of(name)[0]
+    told, place, lines = told_of(name, end_at=len(whole) - 2)
+    assert place == f"{thread.pk}:{told[-1]}"
+    assert lines[-1] == place  # what is left of a process that was killed
+    rest, ended, _ = told_of(name, f"--after={place}")
+    assert ended == ""
+    assert min(rest) >= told[-1]
+    assert rest[-1] == whole[-1]
+
+
+def test_what_was_being_read_is_closed_when_a_run_is_broken_off() -> None:
+    closed = []
+
+    def reading() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    def look(rows: Iterator[int]) -> None:
+        next(rows)
+        raise KeyboardInterrupt
+
+    progress = ThreadProgress(OutputWrapper(StringIO()), Thread.objects.all(), after=Place())
+    with pytest.raises(CommandError) as told, progress.resumable():
+        look(reading())
+    assert closed, told.tb
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "-1", "1:", "1:x", ":1", "1:2:3"])
+def test_what_is_no_place_to_go_on_from_is_refused(wrong: str) -> None:
+    with pytest.raises(CommandError, match="is no place; one is 7 or 7:1200"):
+        call_command("check_threads", f"--after={wrong}", stdout=StringIO())
+
+
+def test_of_a_thread_that_is_gone_a_run_goes_on_with_the_next() -> None:
+    first, second = some_threads(3, 4)
+    others = Thread.objects.exclude(pk=first.pk)
+    progress = ThreadProgress(OutputWrapper(Terminal()), others, after=Place(first.pk, 2))
+    assert list(progress) == [(second.pk, second.key, 0)]
+
+
+def test_a_repair_that_is_broken_off_goes_on_before_what_it_has_not_mended(
+    monkeypatch: pytest.MonkeyPatch, sigterm_is_harmless: None
+) -> None:
+    monkeypatch.setattr(checking, "AT_ONCE", 1)
+    thread = make_thread("to-be-mended")
+    for turn in range(9):
+        post(thread, name=f"Guest {turn}")
+    wrong = Comment.objects.filter(thread=thread, number=4)
+    wrong.update(total_count=5)
+    _, place, _ = told_of("check_threads", "--repair", end_at=8)
+    assert place == f"{thread.pk}:3"
+    told_of("check_threads", "--repair", f"--after={place}")
+    assert wrong.get().total_count == 0
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
@@ -248,17 +362,21 @@ def test_progress_of_a_thread_is_told_while_it_is_read(monkeypatch: pytest.Monke
     monkeypatch.setattr("comments.queries.logbook.AT_ONCE", 1)
     (thread,) = some_threads(35)
     told: list[int] = []
-    list(checking.check_thread(thread.pk, progress=told.append))
+
+    def note(done: int, _: int) -> None:
+        told.append(done)
+
+    list(checking.check_thread(thread.pk, progress=note))
     assert told[:3] == [0, 10, 20]
     told.clear()
-    list(rebuilding.mismatches(thread.pk, progress=told.append))
+    list(rebuilding.mismatches(thread.pk, progress=note))
     assert told == [10, 20, 30, 35]
 
 
 def test_threads_are_taken_in_order_and_counted() -> None:
     made = some_threads(3, 4)
-    progress = ThreadProgress(OutputWrapper(Terminal()), Thread.objects.all())
-    assert [key for _, key in progress] == [thread.key for thread in made]
+    progress = ThreadProgress(OutputWrapper(Terminal()), Thread.objects.all(), after=Place())
+    assert [key for _, key, _ in progress] == [thread.key for thread in made]
     assert progress.threads == 2
 
 

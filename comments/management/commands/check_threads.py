@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from comments.actions.checking import Difference, check_thread, repair_thread
-from comments.management.progress import ThreadProgress
+from comments.management.progress import ThreadProgress, add_after
 from comments.models import Thread
 
 
@@ -21,9 +21,7 @@ class Command(BaseCommand):
         """Declares which threads, and whether to repair them."""
         parser.add_argument("--key", help="only the thread of this key (default: all)")
         parser.add_argument("--site", type=int, help="only threads of the site of this id")
-        parser.add_argument(
-            "--after", type=int, default=0, help="go on after the thread of this id"
-        )
+        add_after(parser, within="a root through whose branch it has come")
         parser.add_argument(
             "--repair",
             action="store_true",
@@ -36,7 +34,7 @@ class Command(BaseCommand):
         Raises:
             CommandError: something differs in the end, or there is no such thread.
         """
-        threads = Thread.objects.filter(pk__gt=options["after"])
+        threads = Thread.objects.all()
         if options["key"] is not None:
             threads = threads.filter(key=options["key"])
         if options["site"] is not None:
@@ -44,26 +42,37 @@ class Command(BaseCommand):
         if options["key"] is not None and not threads:
             raise CommandError(f"There is no thread {options['key']!r}.")
         left = 0
-        progress = ThreadProgress(self.stdout, threads)
+        progress = ThreadProgress(self.stdout, threads, after=options["after"])
         with progress.resumable():
-            for thread_id, key in progress:
-                differences = self._check(thread_id, progress)
-                if differences and options["repair"]:
-                    written = repair_thread(thread_id, now=timezone.now())
+            for thread_id, key, begin in progress:
+                repair = options["repair"]
+                differences = self._check(thread_id, begin, progress, to_be_repaired=repair)
+                if differences and repair:
+                    written = repair_thread(thread_id, after=begin, now=timezone.now())
                     self.stdout.write(f"{key}: {written} values written")
-                    differences = self._check(thread_id, progress)
+                    differences = self._check(thread_id, begin, progress)
                 left += differences
         if left:
             raise CommandError(f"{left} values differ in {progress.threads} threads.")
         self.stdout.write(f"{progress.threads} threads are in order.")
 
-    def _check(self, thread_id: int, progress: ThreadProgress) -> int:
-        """Prints each difference; returns how many there are."""
-        count = 0
-        for difference in check_thread(thread_id, progress=progress.inside):
+    def _check(
+        self, thread_id: int, after: int, progress: ThreadProgress, *, to_be_repaired: bool = False
+    ) -> int:
+        """Prints each difference; returns how many there are.
+
+        A further run goes on before the first one that is to be repaired: it finds it again.
+        """
+        count = waiting = 0
+
+        def inside(done: int, root: int) -> None:
+            progress.inside(done, 0 if waiting else root)
+
+        for difference in check_thread(thread_id, after=after, progress=inside):
             progress.clear()
             self.stdout.write(_line(difference))
             count += 1
+            waiting += to_be_repaired and difference.repairable
         return count
 
 

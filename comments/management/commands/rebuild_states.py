@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from comments.actions.rebuilding import mismatches
-from comments.management.progress import ThreadProgress
+from comments.management.progress import Place, ThreadProgress, add_after
 from comments.models import Thread
 
 
@@ -20,26 +20,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declares the arguments."""
         parser.add_argument("--thread", help="Key of one thread; all threads without it.")
-        parser.add_argument(
-            "--after", type=int, default=0, help="go on after the thread of this id"
-        )
+        add_after(parser, within="the id of the comment that it has come to")
 
-    def handle(self, *args: Any, thread: str | None = None, after: int = 0, **options: Any) -> None:
+    def handle(self, *args: Any, after: Place, thread: str | None = None, **options: Any) -> None:
         """Prints each difference.
 
         Raises:
             CommandError: there is one, or no such thread.
         """
-        threads = Thread.objects.filter(pk__gt=after)
+        threads = Thread.objects.all()
         if thread is not None:
             threads = threads.filter(key=thread)
             if not threads:
                 raise CommandError(f"There is no thread {thread!r}.")
         found = 0
-        progress = ThreadProgress(self.stdout, threads)
+        progress = ThreadProgress(self.stdout, threads, after=after)
         with progress.resumable():
-            for thread_id, _ in progress:
-                for one in mismatches(thread_id, progress=progress.inside):
+            for thread_id, _, begin in progress:
+                for one in mismatches(thread_id, after=begin, progress=progress.inside):
                     found += 1
                     progress.clear()
                     self.stdout.write(

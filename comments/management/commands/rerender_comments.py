@@ -50,7 +50,7 @@ class Command(BaseCommand):
         def show(outcome: Rerendered) -> None:
             nonlocal last_id
             last_id = outcome.last_id
-            progress(outcome.seen)
+            progress(outcome.seen, place=str(last_id))
 
         try:
             with interrupted_by_sigterm():

@@ -9,8 +9,7 @@ from typing import Any
 from django.contrib.sites.models import Site
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from comments.actions.checking import one_moment
-from comments.management.progress import ThreadProgress
+from comments.management.progress import Place, ThreadProgress, add_after
 from comments.models import LogRow, Thread
 from comments.queries.logbook import (
     chain_ends,
@@ -19,6 +18,7 @@ from comments.queries.logbook import (
     verify_site,
     verify_thread,
 )
+from comments.queries.moments import one_moment
 from comments.rules.logbook import End, Fault
 
 
@@ -29,9 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declares where to go on, and the files of ends."""
-        parser.add_argument(
-            "--after", type=int, default=0, help="go on after the chain of the thread of this id"
-        )
+        add_after(parser, within="the position in its chain that it has come to")
         parser.add_argument(
             "--ends", type=Path, help="a file of --write-ends: what was there then must be there"
         )
@@ -47,24 +45,27 @@ class Command(BaseCommand):
         """
         self.found = 0
         sites = Site.objects.order_by("pk").values_list("pk", flat=True)
-        threads = Thread.objects.filter(pk__gt=options["after"])
-        self.progress = ThreadProgress(self.stdout, threads, of="log_length", noun="rows")
+        after = options["after"]
+        self.progress = ThreadProgress(
+            self.stdout, Thread.objects.all(), after=after, of="log_length", noun="rows"
+        )
         chains = ends = 0
         # Before hours of work: a file that cannot be read is known at once.
         for end in _ends_in(options["ends"]):
             ends += 1
             if fault := lost_end(end):
                 self._say(f"site {end.site_id}, thread {end.thread_id}", fault)
-        for site_id in sites if not options["after"] else ():
-            with one_moment():
-                for fault in verify_site(site_id):
-                    self._say(f"site {site_id}", fault)
-            chains += 1
         with self.progress.resumable():
-            for thread_id, _ in self.progress:
+            for site_id in sites if after == Place() else ():
+                with one_moment():
+                    for fault in verify_site(site_id):
+                        self._say(f"site {site_id}", fault)
+                chains += 1
+            for thread_id, _, begin in self.progress:
                 with one_moment():
                     thread = Thread.objects.get(pk=thread_id)
-                    for fault in verify_thread(thread, progress=self.progress.inside):
+                    inside = self.progress.inside
+                    for fault in verify_thread(thread, after=begin, progress=inside):
                         self._say(f"thread {thread.key}", fault)
                 chains += 1
             for fault in rows_without_chain():
