@@ -5,12 +5,14 @@ import os
 import select
 import signal
 import sys
+from traceback import walk_tb
 
 
 def main() -> None:
     """Runs the command named on the command line.
 
-    Whoever reads what it prints may go before the end (``| head``): then it ends without a word.
+    Whoever reads what it prints may go before the end (``| head``): then it ends without a word,
+    as with Ctrl-C where the command has nothing to say of it.
     """
     try:
         try:
@@ -18,6 +20,8 @@ def main() -> None:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, not when nobody can hear of it any more
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
         left = [
             stream for stream in (sys.stdout, sys.stderr) if stream and is_left(stream.fileno())
@@ -30,10 +34,13 @@ def main() -> None:
 
 
 def run() -> None:
-    """Runs the command; refuses in one line what is wrong in the settings."""
+    """Runs the command; says in one line what is wrong in the settings, or that the database is
+    away.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "blog.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     from blog.logs import refuse
 
@@ -43,6 +50,17 @@ def run() -> None:
         if "--traceback" in sys.argv:
             raise
         refuse(str(error))
+    except OperationalError as error:
+        if "--traceback" in sys.argv or not is_of_connecting(error):
+            raise
+        from comments.management.tables import not_answering
+
+        refuse(not_answering(error))
+
+
+def is_of_connecting(error: Exception) -> bool:
+    """Returns whether there was no connection, and not something wrong in what was asked."""
+    return any(frame.f_code.co_name == "connect" for frame, _ in walk_tb(error.__traceback__))
 
 
 def is_left(file: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from comments.actions.adopting import adopt_comments
 from comments.actions.linking import linked_text, store_links
@@ -40,25 +40,29 @@ def open_thread(
     Raises:
         ValidationFailed: the key is taken, or ``url`` is no address.
     """
+    detail = f"There is a thread {key!r} already."
+    taken = ValidationFailed([FieldError("#/key", "taken", detail)])
     if thread_exists(site_id=site_id, key=key):
-        detail = f"There is a thread {key!r} already."
-        raise ValidationFailed([FieldError("#/key", "taken", detail)])
+        raise taken
     try:
         page = stored_key(url)
     except ValueError as error:
         raise ValidationFailed([FieldError("#/url", "invalid", str(error))]) from None
-    thread = Thread.objects.create(
-        site_id=site_id,
-        key=key,
-        url=url,
-        url_key=page,
-        title=title[:500],
-        excerpt=excerpt,
-        opened_at=opened_at,
-        changed_at=opened_at,
-        state=state,
-        premoderation=premoderation,
-    )
+    try:
+        thread = Thread.objects.create(
+            site_id=site_id,
+            key=key,
+            url=url,
+            url_key=page,
+            title=title[:500],
+            excerpt=excerpt,
+            opened_at=opened_at,
+            changed_at=opened_at,
+            state=state,
+            premoderation=premoderation,
+        )
+    except IntegrityError:  # somebody was making it at the same time
+        raise taken from None
     record(thread, EventKind.OPENED, number=None, now=opened_at)
     save_thread(thread)
     return thread

@@ -32,5 +32,10 @@ def explain(error: Error) -> NoReturn:
         ) from None
     if isinstance(error, ProgrammingError):
         raise error
+    raise CommandError(not_answering(error)) from None
+
+
+def not_answering(error: Error) -> str:
+    """Returns the sentence about a database that does not answer."""
     why = " ".join(str(error).split()) or type(error).__name__
-    raise CommandError(f"The database does not answer: {why}") from None
+    return f"The database does not answer: {why}"

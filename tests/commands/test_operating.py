@@ -20,6 +20,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
+from comments.actions import generating, threads
 from comments.actions.generating import AT_ONCE
 from comments.models import ApiToken, Comment, Event, IdempotentAnswer, Thread, TokenUse
 from comments.rules.rendering import RENDERER_VERSION
@@ -90,6 +91,44 @@ def test_generate_thread_refuses_a_thread_with_comments() -> None:
     with pytest.raises(CommandError, match="has comments already"):
         generate("k", 5)
     assert Comment.objects.count() == 5
+
+
+def run_filling() -> str:
+    """Returns why filling a thread failed."""
+    with pytest.raises(CommandError) as refused:
+        generate("a", 3)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_generate_thread_that_is_broken_off_says_that_nothing_is_stored(
+    told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    monkeypatch.setattr(generating, "save_thread", lambda _: signal.raise_signal(told))
+    try:
+        assert run_filling() == "Broken off; nothing is stored."
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not Thread.objects.filter(key="a").exists()
+
+
+def test_generate_thread_that_is_broken_off_at_the_very_end_says_that_all_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(generating, "analyse", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert run_filling() == "Broken off; all comments are stored."
+    assert Comment.objects.filter(thread__key="a").count() == 3
+
+
+def test_generate_thread_says_that_somebody_else_has_made_the_thread_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_thread("a")
+    # What another transaction has made cannot be seen before it ends.
+    monkeypatch.setattr(Thread.objects, "filter", lambda **_: Thread.objects.none())
+    monkeypatch.setattr(threads, "thread_exists", lambda **_: False)
+    assert run_filling() == "There is a thread 'a' already."
 
 
 def test_check_threads_is_content_with_threads_in_order() -> None:
@@ -253,6 +292,68 @@ def test_a_command_whose_reader_has_gone_ends_without_a_word(which: str, log_for
     )
     os.close(writer)
     assert (ran.returncode, getattr(ran, other)) == (128 + signal.SIGPIPE, b"")
+
+
+def run_alone(*arguments: str, database: str, **env: str) -> tuple[int, str]:
+    """Runs a command in a process of its own; returns its code and what it says is wrong."""
+    ran = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "blog.settings",
+            "DATABASE_URL": database,
+            **env,
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return ran.returncode, ran.stderr
+
+
+AWAY = "postgres://somebody:secret@127.0.0.1:1/blog"
+"""A port that nobody listens at."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check_threads",
+        "migrate",
+        "first_run",
+        "generate_thread --key k --comments 3 --seed 1",
+    ],
+)
+def test_a_command_says_in_one_line_that_the_database_is_away(command: str) -> None:
+    code, said = run_alone(*command.split(), database=AWAY)
+    assert code == 1
+    assert re.fullmatch(r"The database does not answer: .*port 1 failed.*\n", said)
+    assert "secret" not in said
+
+
+def test_a_database_that_is_away_is_one_line_of_json_where_lines_are() -> None:
+    code, said = run_alone("check_threads", database=AWAY, LOG_FORMAT="json")
+    assert (code, json.loads(said)["level"]) == (1, "CRITICAL")
+    assert json.loads(said)["message"].startswith("The database does not answer: ")
+
+
+def test_what_is_wrong_in_a_question_to_the_database_shows_where_it_was_asked(
+    tmp_path: Path,
+) -> None:
+    code, said = run_alone("check_threads", database=f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    assert code == 1
+    assert "no such table" in said
+    assert "check_threads.py" in said
+    assert "check_threads.py" in run_alone("check_threads", "--traceback", database=AWAY)[1]
+
+
+def test_a_command_that_has_nothing_to_say_of_ctrl_c_ends_without_a_word() -> None:
+    broken = "import manage, signal; manage.run = lambda: signal.raise_signal(2); manage.main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", broken], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + signal.SIGINT, "", "")
 
 
 @pytest.mark.parametrize("port", ["abc", "", "0", "65536", "123456", "-1"])

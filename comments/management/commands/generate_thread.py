@@ -11,14 +11,19 @@ from django.urls import reverse
 
 from comments.actions.generating import generate_thread, made_up_url
 from comments.errors import Refusal
-from comments.management.progress import Progress
+from comments.management.progress import Progress, interrupted_by_sigterm
+from comments.models import Comment
 from comments.queries.sites import absolute
 
 
 class Command(BaseCommand):
     """Fills a thread with made-up comments."""
 
-    help = "Fills an empty thread, made if missing, with made-up comments of a realistic shape."
+    help = (
+        "Fills an empty thread, made if missing, with made-up comments of a realistic shape. All of"
+        " it is one transaction. On SQLite nothing else can be written meanwhile, and whoever waits"
+        " for 30 s is refused: beside a running server, make 50,000 at most in one thread."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declares which thread, how many comments, and the seed that they come from."""
@@ -34,26 +39,36 @@ class Command(BaseCommand):
         """Fills the thread.
 
         Raises:
-            CommandError: the thread has comments, or an argument is none that can be.
+            CommandError: the thread has comments, an argument is none that can be, or it was
+                broken off.
         """
         if not Site.objects.filter(pk=options["site"]).exists():
             raise CommandError(f"There is no site {options['site']}.")
         began = monotonic()
         progress = Progress(self.stdout, total=options["comments"])
         try:
-            thread = generate_thread(
-                site_id=options["site"],
-                key=options["key"],
-                comments=options["comments"],
-                seed=options["seed"],
-                pending_share=options["pending"],
-                progress=progress,
-            )
+            with interrupted_by_sigterm():
+                thread = generate_thread(
+                    site_id=options["site"],
+                    key=options["key"],
+                    comments=options["comments"],
+                    seed=options["seed"],
+                    pending_share=options["pending"],
+                    progress=progress,
+                )
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
         except ValueError as error:
             raise CommandError(str(error)) from None
-        progress.clear()
+        except KeyboardInterrupt:
+            filled = Comment.objects.filter(
+                thread__site_id=options["site"], thread__key=options["key"]
+            )
+            # Tidying up comes after the transaction.
+            what = "all comments are" if filled.exists() else "nothing is"
+            raise CommandError(f"Broken off; {what} stored.") from None
+        finally:
+            progress.clear()
         held = options["comments"] - thread.last_number
         gone = thread.last_number - thread.visible_count
         self.stdout.write(
