@@ -133,7 +133,8 @@ def settle(thread: Thread, comment: Comment, *, now: datetime, store: Store = AT
     was_visible, was_total = comment.visible, comment.total_count
     comment.visible = readable(comment) and comment.hidden_above == 0
     takes_along = comment.replies_policy == RepliesPolicy.REMOVE
-    if was_visible != comment.visible and takes_along:
+    # Below what has gone along itself nothing shows, but it counts when that comes back.
+    if takes_along and (was_visible != comment.visible or comment.hidden_above):
         _take_along(thread, comment, now=now)
     comment.reachable = comment.hidden_above == 0 and (comment.visible or comment.total_count > 0)
     if not comment._state.adding and _settled(comment) != before:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from comments.actions.changing import Editor, delete_comment, edit_comment
+from comments.actions.checking import check_thread
 from comments.actions.leasing import lease_next, release_leases, renew_leases
 from comments.actions.logbook import Actor
 from comments.actions.moderating import Item, Reasons, decide, decide_about
@@ -35,6 +36,7 @@ from comments.models import (
 from comments.queries.logbook import verify_thread
 from tests.making import (
     NOW,
+    SOMEBODY,
     author_of,
     fresh,
     later,
@@ -331,3 +333,27 @@ def test_a_removal_by_a_moderator_over_the_author_door_is_a_decision(ana: User) 
     )
     row = LogRow.objects.filter(kind="decision").get()
     assert (row.actor_id, row.action, row.to_status) == (ana.pk, "remove", "rejected")
+
+
+def test_removal_with_replies_below_what_has_gone_along_counts_when_that_comes_back() -> None:
+    thread = make_thread()
+    for above in (None, 1, 2, 3):
+        post(thread, to=above)
+    ids = {comment.number: comment.pk for comment in Comment.objects.filter(thread=thread)}
+    for at, number in enumerate((1, 3)):
+        decide(
+            comment_id=ids[number],
+            action="reject",
+            actor=SOMEBODY,
+            replies_policy=RepliesPolicy.REMOVE,
+            now=later(1 + at),
+        )
+        assert not list(check_thread(thread.pk))
+    assert Comment.objects.get(pk=ids[4]).hidden_above == 2
+    decide(comment_id=ids[1], action="approve", actor=SOMEBODY, now=later(4))
+    assert not list(check_thread(thread.pk))
+    visible = Comment.objects.filter(thread=thread, visible=True)
+    assert set(visible.values_list("number", flat=True)) == {1, 2}
+    decide(comment_id=ids[3], action="approve", actor=SOMEBODY, now=later(5))
+    assert not list(check_thread(thread.pk))
+    assert fresh(thread).visible_count == 4
