@@ -26,6 +26,8 @@ parser opens each of them again in every paragraph."""
 MOST_REPEATED_CHARACTERS = 50_000
 """Characters of the attributes of an open link, added up in the same way."""
 
+# Single characters take all they can, groups do not: before Python 3.11.5 a group that does is
+# found where it is not, or not where it is.
 _TAG = re.compile(
     r"""
     <(?:
@@ -35,10 +37,10 @@ _TAG = re.compile(
       (?P<attributes>(?:
         (?:\s++|(?<=["']))
         [a-zA-Z_:][a-zA-Z0-9:._-]*+
-        (?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?+
-      )*+)
+        (?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?
+      )*)
       \s*+/?>
-    )?+
+    )?
     """,
     re.VERBOSE,
 )

@@ -112,7 +112,8 @@ def nginx(directory: Path, *, web: int, stream: int, port: int, most: int = 512)
         process = subprocess.Popen(command, stdout=out, stderr=out)
     log = directory / "access.log"
     try:
-        wait_for(lambda: process.poll() is not None or log.exists())
+        # Its number is written when it listens, its log is there before.
+        wait_for(lambda: process.poll() is not None or (directory / "pid").exists())
         assert process.poll() is None, (directory / "out").read_text(encoding="utf-8")
         yield log
     finally:

@@ -34,6 +34,8 @@ INDEX_ADDRESS = re.compile(
     + "-url|--find"
     + "-links"
 )
+POSSESSIVE_GROUP = re.compile(r"(?<!\\)\)[*?+]\+|\(\?>")
+"""Before Python 3.11.5 such a group matches what it should not, and does not what it should."""
 INLINE = re.compile(
     r"<style\b|<script\b(?![^>]*\bsrc=)|\sstyle\s*=|\son[a-z]+\s*=|javascript:", re.IGNORECASE
 )
@@ -99,6 +101,12 @@ def test_every_module_says_why_it_exists() -> None:
         and not ast.get_docstring(ast.parse(source))
     ]
     assert silent == []
+
+
+def test_no_group_of_a_pattern_is_possessive() -> None:
+    assert lines_with(POSSESSIVE_GROUP, "blog/**/*.py", "comments/**/*.py") == []
+    assert all(map(POSSESSIVE_GROUP.search, ["(?:a|b)*" + "+", "(a)?" + "+", "(?" + ">a)"]))
+    assert not any(map(POSSESSIVE_GROUP.search, [r"[a-z]*+\s++", "(a)+", r"\(?+ "]))
 
 
 def test_no_template_has_a_script_or_a_style_inside() -> None:
