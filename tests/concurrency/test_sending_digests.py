@@ -131,7 +131,7 @@ def test_two_senders_at_once_send_each_mail_once(
 ) -> None:
     installation.do(do="subscribe_people", people=PEOPLE)
     written: list[int] = []
-    spec = {"do": "send", "port": host.port, "connections": CONNECTIONS}
+    spec = {"do": "send", "port": host.port, "connections": CONNECTIONS, "lease_seconds": 60}
     for day in (1, 2, 3):
         words = installation.do(**spec, day=day, minutes=-30, write=True)
         written += words[0]["written"]
