@@ -238,10 +238,10 @@ def link_older_texts(newcomer: Comment, *, now: datetime) -> bool:
     after, linked = 0, False
     named_by = None
     while waiting := _waiting(newcomer, after=after):
-        by_name = {comment_id for by_name, comment_id in waiting if by_name}
+        by_name = {comment_id for is_name, comment_id in waiting if is_name}
         if by_name and named_by is None:
             named_by = _named_by(newcomer)
-        numbered = {comment_id for by_name, comment_id in waiting if not by_name}
+        numbered = {comment_id for is_name, comment_id in waiting if not is_name}
         ids = sorted(numbered | by_name if named_by is not _NamedBy.NOBODY else numbered)
         if not ids:
             break
